@@ -1,0 +1,182 @@
+"""Traced arrays: what stands for an array while a function is recorded.
+
+They take part in NumPy's protocols, so plain NumPy code is traced as it is. There is no ``__array__`` on purpose:
+without it ``np.array([x, y])`` makes an object array of traced values, which `lifting` stacks. A decision on a traced value
+(``if x > 0``) is taken with the number that it has in this call, and guarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..ir import Value, user_location
+from ..ir.errors import TraceError
+from .tracing import Trace
+
+
+class TracedArray:
+    """An array whose operations are recorded. Shape and dtype are known, the numbers are not shown.
+
+    ``weak`` is the Python number type of a value that came from a Python number, None for arrays.
+    """
+
+    __slots__ = ("__weakref__", "_base", "_trace", "_value", "_views", "_weak")
+    __array_priority__ = 1000.0
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, trace: Trace, value: Value, weak: type | None = None) -> None:
+        self._trace = trace
+        self._value = value
+        self._weak = weak
+
+    # --- what is known ---------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self._value.type.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The element type."""
+        return self._value.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self._value.type.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._value.type.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return self._value.type.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d traced array")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<traced {self._value.type} of @{self._trace.name}>"
+
+    # --- NumPy's protocols -----------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .ufuncs import dispatch
+
+        return dispatch(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .functions import dispatch
+
+        return dispatch(function, args, kwargs)
+
+    # --- decisions -------------------------------------------------------------------------------
+
+    def _decide(self, convert: Callable[[Any], Any], what: str) -> Any:
+        """The number of this call, as a decision that later calls must repeat."""
+        if self.size != 1:
+            raise TraceError(
+                f"{what} of a traced array of shape {self.shape} is ambiguous, at {user_location(3)}; use "
+                ".any() or .all(), or np.where for a choice by element"
+            )
+        decision = convert(np.asarray(self._trace.concrete(self._value)).reshape(()).item())
+        self._trace.guards.append((self._value, decision))
+        return decision
+
+    def __bool__(self) -> bool:
+        return bool(self._decide(bool, "the truth value"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iub" or self.shape:
+            raise TypeError(f"a traced {self._value.type} cannot be an index; only 0-d integers can")
+        return int(self._decide(int, "the integer value"))
+
+    def __int__(self) -> int:
+        if self.dtype.kind not in "iub":
+            self._no_number("int", "np.floor or .astype(int)")
+        return int(self._decide(int, "the integer value"))
+
+    def __float__(self) -> float:
+        self._no_number("float", "np.sin and the like in place of math.sin, and keep the array as it is")
+
+    def __complex__(self) -> complex:
+        self._no_number("complex", ".astype(complex)")
+
+    def item(self, *args: Any) -> Any:
+        """Not for floating-point values: a plain number would lose its derivative."""
+        if args:
+            return self.reshape(-1)[args[0]].item() if len(args) == 1 else self[args].item()
+        if self.dtype.kind in "iub":
+            return self._decide(lambda number: number, "the value")
+        return self._no_number("item", "the traced array itself")
+
+    def tolist(self) -> Any:
+        """Nested lists of traced scalars."""
+        if not self.shape:
+            return self
+        return [each.tolist() for each in self]
+
+    def _no_number(self, what: str, instead: str) -> NoReturn:
+        raise TraceError(
+            f"{what}() of a traced {self._value.type} would lose its derivative, at {user_location(3)}; use {instead}"
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d traced array")
+        return (self[index] for index in range(self.shape[0]))
+
+
+def _operator(name: str, reverse: bool = False) -> Callable[[Any, Any], Any]:
+    def forward(self: Any, other: Any) -> Any:
+        from .ufuncs import operate
+
+        return operate(name, self, other)
+
+    def backward(self: Any, other: Any) -> Any:
+        from .ufuncs import operate
+
+        return operate(name, other, self)
+
+    return backward if reverse else forward
+
+
+_OPERATORS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "power",
+    "matmul": "matmul",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+}
+for _method, _ufunc in _OPERATORS.items():
+    setattr(TracedArray, f"__{_method}__", _operator(_ufunc))
+    setattr(TracedArray, f"__r{_method}__", _operator(_ufunc, reverse=True))
+for _method, _ufunc in {
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+}.items():
+    setattr(TracedArray, f"__{_method}__", _operator(_ufunc))

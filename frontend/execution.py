@@ -1,0 +1,113 @@
+"""Running what was recorded: programs are found by fingerprint, compiled when new.
+
+Programs that differ only in Python numbers are one *family*. Its program holds the numbers as constants;
+a number that is seen with a second value becomes an input, for good.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from ..ir import Graph, Module, Operation, Value, module_fingerprint
+from ..runtime.backend import Backend
+from ..runtime.cache import Cache
+from ..runtime.compiler import compile_module
+from ..runtime.numpy import NUMPY
+from ..runtime.program import Program
+from .tracing import Trace
+
+#: Records a program: given the numbers' positions to lift, a finished trace.
+Record = Callable[[frozenset[int]], Trace]
+Programs = dict[str, Program]
+
+CACHE_LIMIT: Final = 2048
+
+
+class Family:
+    """The programs of one fingerprint: at any time one, with some numbers lifted to inputs."""
+
+    def __init__(self, trace: Trace, compile: Callable[[Module], Programs]) -> None:
+        self._compile = compile
+        self._lock = threading.Lock()
+        self._numbers = [_number_key(number) for number, _ in trace.numbers]
+        self._state = (self._compile(trace.build_module()), frozenset[int](), ())
+
+    def programs(self, trace: Trace, record: Record) -> tuple[Programs, list[Any]]:
+        """The programs for this call's trace, and the values of its lifted numbers."""
+        numbers = [_number_key(number) for number, _ in trace.numbers]
+        programs, lift, order = self._state
+        if numbers != self._numbers:
+            programs, lift, order = self._lift(numbers, record)
+        return programs, [np.asarray(*trace.numbers[position]) for position in order]
+
+    def _lift(self, numbers: list[Any], record: Record) -> tuple[Programs, frozenset[int], tuple[int, ...]]:
+        with self._lock:
+            programs, lift, order = self._state
+            varying = {i for i, (a, b) in enumerate(zip(numbers, self._numbers, strict=True)) if a != b}
+            if not varying <= lift:
+                lift = lift | varying
+                order = tuple(sorted(lift))
+                programs = self._compile(record(lift).build_module())
+                self._state = (programs, lift, order)
+            return programs, lift, order
+
+
+def _number_key(number: Any) -> Any:
+    """Equal for equal numbers, signed zeros told apart. (NaN equals nothing, and so is lifted.)"""
+    if number and type(number) in (int, float, bool):
+        return number
+    return repr(number)
+
+
+_families: Cache[Family] = Cache(CACHE_LIMIT)
+_requests: Cache[Programs] = Cache(CACHE_LIMIT)
+
+
+def find_programs(
+    record: Record, backend: Backend = NUMPY, extra_passes: Callable[[Trace], str] = lambda trace: ""
+) -> tuple[Trace, Programs, list[Any]]:
+    """Record a program and find it compiled: its trace, the programs, the values of lifted numbers."""
+    trace = record(frozenset())
+    passes = extra_passes(trace)
+    digest = trace.fingerprint.digest(trace.outputs)
+
+    def compile(module: Module) -> Programs:
+        return compile_module(module, backend, passes)
+
+    family = _families.get((digest, backend.name, passes), lambda: Family(trace, compile))
+    programs, numbers = family.programs(trace, record)
+    return trace, programs, numbers
+
+
+def input_arrays(trace: Trace, skip: Sequence[Value] = ()) -> list[Any]:
+    """The arrays of a root trace's inputs in this call, but for those in ``skip``."""
+    return [trace.concrete(value) for value in trace.inputs if value not in skip]
+
+
+def run_request(root: Trace, op: Operation, operands: Sequence[Any]) -> tuple[Any, ...]:
+    """Run one `ad.vjp`, `ad.jvp` or `control.call` on arrays, while the program around it is being traced."""
+    module = Module()
+    entry = module.add(Graph("value"))
+    inputs = tuple([entry.add_input(value.type) for value in op.operands])
+    types = [value.type for value in op.results]
+    copy = entry.insert(Operation(op.definition, inputs, op.attributes, types, (), op.location))
+    entry.set_outputs(copy.results)
+    for trace in root.functions.values():
+        module.functions[trace.name] = trace.copy_function()
+    programs = _requests.get(module_fingerprint(module), lambda: compile_module(module, NUMPY))
+    return programs["value"].run(*[np.asarray(array, value.type.dtype) for array, value in zip(operands, op.operands, strict=True)])
+
+
+def clear_caches() -> None:
+    """Forget every compiled program."""
+    _families.clear()
+    _requests.clear()
+
+
+def cache_info() -> dict[str, int]:
+    """Compiled programs kept, hits and misses."""
+    return {"programs": len(_families), "hits": _families.hits, "misses": _families.misses}

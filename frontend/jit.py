@@ -1,0 +1,208 @@
+"""jit: a function compiled whole, found by the signature of its arguments.
+
+A call with a known signature does not run the Python function. Decisions that Python took from traced
+values are guards: the program returns them beside its results, and a call that decides otherwise is
+traced again with its own numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ir.errors import TraceError
+from . import trees
+from .array import TracedArray
+from .execution import find_programs, input_arrays
+from .requests import check_result, is_array, root_argument, traced
+from .tracing import Trace, active, current_trace
+
+Function = Callable[..., Any]
+_SCALARS = (int, float, complex)
+
+
+@dataclass
+class Specialization:
+    """A compiled program for one signature and one sequence of decisions."""
+
+    run: Callable[..., tuple[Any, ...]]
+    hidden: tuple[Any, ...]
+    structure: Any
+    count: int
+    decisions: tuple[Any, ...]
+    single: bool
+    #: What the signature tells apart by identity, kept so that no other object takes its place.
+    kept: tuple[Any, ...] = ()
+
+    def diverges(self, results: Sequence[Any]) -> tuple[Any, ...] | None:
+        """The decisions that the results show, up to the first that differs; None where all hold."""
+        shown: list[Any] = []
+        for result, decision in zip(results[self.count :], self.decisions, strict=True):
+            shown.append(type(decision)(np.asarray(result).reshape(()).item()))
+            if shown[-1] != decision:
+                return tuple(shown)
+        return None
+
+
+class Compiled:
+    """A function and its compiled programs, by signature."""
+
+    def __init__(self, fun: Function, static_argnums: tuple[int, ...]) -> None:
+        functools.update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.static = static_argnums
+        self._entries: dict[Hashable, list[Specialization]] = {}
+        self._lock = threading.Lock()
+        self._bindings = _bindings(fun)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's result; recorded, where a trace is active."""
+        if current_trace() is not None:
+            return self.fun(*args, **kwargs)
+        if not kwargs and not self._bindings and not self.static:
+            key: list[Any] = []
+            for x in args:
+                if type(x) is not np.ndarray:
+                    break
+                key.append((x.shape, x.dtype))
+            else:
+                entries = self._entries.get(tuple(key))
+                if entries is not None:
+                    return self._run(entries, args, args, kwargs, tuple(key))
+                return self._trace(tuple(key), args, args, kwargs)
+        return self._general(args, kwargs)
+
+    def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The call of a signature with containers, numbers, keywords or closures."""
+        static = tuple((number, args[number]) for number in self.static if number < len(args))
+        dynamic = [None if number in self.static else x for number, x in enumerate(args)]
+        leaves, structure = trees.flatten((dynamic, kwargs))
+        arrays = [leaf for leaf in leaves if _is_dynamic(leaf)]
+        fixed = tuple((position, leaf) for position, leaf in enumerate(leaves) if not _is_dynamic(leaf))
+        key = (structure, static, fixed, tuple(map(_signature, arrays)), tuple(_binding_key(b) for b in self._bindings))
+        try:
+            entries = self._entries.get(key)
+        except TypeError as error:
+            raise TraceError(f"jit: an argument that is no array must be hashable, to tell calls apart: {error}") from None
+        if entries is not None:
+            return self._run(entries, [np.asarray(x) for x in arrays], args, kwargs, key)
+        return self._trace(key, arrays, args, kwargs)
+
+    def _run(self, entries: list[Specialization], arrays: Sequence[Any], args: Any, kwargs: Any, key: Hashable) -> Any:
+        tried = entries[0]
+        while True:
+            try:
+                results = tried.run(*arrays, *tried.hidden)
+            except Exception:
+                if not tried.decisions:
+                    raise
+                break  # a wrong guess may run into anything: trace with this call's numbers
+            if not tried.decisions:
+                return results[0] if tried.single else trees.unflatten(tried.structure, results)
+            shown = tried.diverges(results)
+            if shown is None:
+                if tried is not entries[0]:
+                    with self._lock:
+                        entries.remove(tried)
+                        entries.insert(0, tried)
+                return trees.unflatten(tried.structure, results[: tried.count])
+            following = next((each for each in entries if each.decisions[: len(shown)] == shown), None)
+            if following is None:
+                break
+            tried = following
+        return self._trace(key, arrays, args, kwargs)
+
+    def _trace(self, key: Hashable, arrays: Sequence[Any], args: Any, kwargs: Any) -> Any:
+        """Record the function with this call's arrays, and run it."""
+        structure: Any = None
+        count = 0
+        decisions: tuple[Any, ...] = ()
+        kept = tuple(read() for read in self._bindings)
+
+        def record_program(lift: frozenset[int]) -> Trace:
+            nonlocal structure, count, decisions
+            root = Trace(getattr(self.fun, "__name__", "main").strip("<>"), None, lift)
+            with active(root):
+                leaves = iter([root_argument(root, leaf) for leaf in arrays])
+                result = self._call(leaves, args, kwargs)
+                results, structure = trees.flatten(result)
+                values = [traced(check_result(each, root.name), root)._value for each in results]
+                guards, root.guards = root.guards, []
+                count, decisions = len(values), tuple(decision for _, decision in guards)
+                root.finish([*values, *(value for value, _ in guards)])
+            return root
+
+        found, programs, numbers = find_programs(record_program)
+        run = programs[found.name].run
+        inputs = input_arrays(found)
+        explicit = len(arrays)
+        hidden = (*inputs[explicit:], *numbers)
+        made = Specialization(run, hidden, structure, count, decisions, structure == trees.LEAF, kept)
+        results = run(*inputs, *numbers)
+        with self._lock:
+            entries = self._entries.setdefault(key, [])
+            entries.insert(0, made)
+            del entries[32:]
+            while len(self._entries) > 1024:
+                del self._entries[next(iter(self._entries))]
+        return trees.unflatten(structure, results[:count])
+
+    def _call(self, leaves: Any, args: Any, kwargs: Any) -> Any:
+        dynamic = [None if number in self.static else x for number, x in enumerate(args)]
+        flat, structure = trees.flatten((dynamic, kwargs))
+        given, keywords = trees.unflatten(structure, [next(leaves) if _is_dynamic(leaf) else leaf for leaf in flat])
+        for number in self.static:
+            if number < len(args):
+                given[number] = args[number]
+        return self.fun(*given, **keywords)
+
+
+def jit(fun: Function | None = None, *, static_argnums: int | Sequence[int] = ()) -> Any:
+    """Compile a function of arrays. Usable as a decorator, with or without arguments.
+
+    Arrays and numbers among the arguments are traced; strings, None, booleans and the arguments in ``static_argnums`` are
+    part of the signature. Each new signature is traced and compiled once. The contents of arrays that the function
+    captures are read at every call; other things that it reads from its surroundings are read when it is traced, but
+    for its own closure and global variables, which belong to the signature.
+    """
+    if fun is None:
+        return functools.partial(jit, static_argnums=static_argnums)
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    return Compiled(fun, numbers)
+
+
+def _is_dynamic(leaf: Any) -> bool:
+    return is_array(leaf) and not isinstance(leaf, bool)
+
+
+def _signature(leaf: Any) -> Hashable:
+    return type(leaf) if type(leaf) in _SCALARS else (leaf.shape, leaf.dtype)
+
+
+def _bindings(fun: Function) -> list[Callable[[], Any]]:
+    """Readers of the function's closure and global variables that may hold arrays or numbers."""
+    fun = getattr(fun, "__func__", fun)
+    code = getattr(fun, "__code__", None)
+    if code is None:
+        return []
+    readers: list[Callable[[], Any]] = []
+    for cell in fun.__closure__ or ():
+        readers.append(functools.partial(getattr, cell, "cell_contents", None))
+    variables = fun.__globals__
+    for name in code.co_names:
+        if name in variables and is_array(variables[name]):
+            readers.append(functools.partial(variables.get, name))
+    return readers
+
+
+def _binding_key(read: Callable[[], Any]) -> Hashable:
+    """What tells two bindings apart: numbers by value, everything else by identity."""
+    value = read()
+    if isinstance(value, int | float | complex | str | np.generic | TracedArray | None):
+        return (type(value), repr(value))
+    return id(value)

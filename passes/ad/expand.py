@@ -1,0 +1,99 @@
+"""expand-ad: requests for derivatives become the functions that compute them.
+
+Innermost first: a request's function has no request left when it is differentiated itself, so
+derivatives of any order come from running the same passes on their own output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from ...ir.attributes import SymbolRef
+from ...ir.errors import PassError
+from ...ir.graph import Graph, Operation
+from ...ir.module import Module
+from ...ops.ad import JVP, VJP
+from ...ops.control import CALL, call_attributes
+from ..inline import Inline, references
+from ..manager import Fixpoint, Pass, PassLog, register_pass
+from ..simplify import simplification
+from .linearize import Linearize
+from .prune import PruneStopGradient
+from .seed import SeedSens
+from .transpose import Transpose
+
+REQUESTS = (VJP.name, JVP.name)
+
+
+@register_pass("expand-ad")
+@dataclass(frozen=True)
+class ExpandAD(Pass):
+    """Replace each `ad.vjp` and `ad.jvp` by a call of a function that computes it.
+
+    For each request, on a copy of its function: inline, prune-stop-gradient, linearize, transpose (for a vjp),
+    seed-sens, then simplification; so a dump shows every order on its own. Requests for the same
+    derivative of the same function share one.
+    """
+
+    def run(self, module: Module, log: PassLog) -> bool:
+        """Raises `PassError` where functions request derivatives of each other in a circle."""
+        made: dict[Any, str] = {}
+        changed = False
+        for name in _callees_first(module):
+            graph = module[name]
+            for op in list(graph):
+                if op.name in REQUESTS:
+                    self._expand(op, graph, module, log, made)
+                    changed = True
+        log.count("derived", len(made))
+        return changed
+
+    def _expand(self, op: Operation, graph: Graph, module: Module, log: PassLog, made: dict[Any, str]) -> None:
+        key = (op.name, tuple(sorted((name, repr(value)) for name, value in op.attributes.items())))
+        if key not in made:
+            made[key] = _derive(op, module, log)
+        types = [value.type for value in op.results]
+        call = Operation(CALL, op.operands, call_attributes(made[key]), types, (), op.location)
+        for old, new in zip(op.results, call.results, strict=True):
+            new.name = old.name
+        graph.insert(call, op)
+        graph.replace(op, call.results)
+
+
+def _derive(op: Operation, module: Module, log: PassLog) -> str:
+    """Make the function that a request asks for; returns its name."""
+    source: str = op.attributes["callee"].name
+    kind = op.name.partition(".")[2]
+    if references(module, source) == 1 and module.entry.name != source:
+        graph = module[source]
+        module.remove(source)
+        graph.name = f"{source}_{kind}"
+    else:
+        graph = module[source].clone(f"{source}_{kind}")
+    name = module.add(graph).name
+    log.run(Inline(name), module)
+    log.run(PruneStopGradient(name), module)
+    wrt, aux = op.attributes["wrt"], op.attributes["aux"]
+    log.run(Linearize(wrt, aux, name), module)
+    if op.name == VJP.name:
+        log.run(Transpose(name), module)
+    log.run(SeedSens(op.attributes.get("sens", "given"), name), module)
+    log.run(Fixpoint(simplification(name)), module)
+    return name
+
+
+def _callees_first(module: Module) -> list[str]:
+    calls: nx.DiGraph[str] = nx.DiGraph()
+    calls.add_nodes_from(module.functions)
+    for graph in module:
+        for op in graph:
+            for value in op.attributes.values():
+                if isinstance(value, SymbolRef):
+                    calls.add_edge(graph.name, value.name)
+    try:
+        return list(reversed(list(nx.topological_sort(calls))))
+    except nx.NetworkXUnfeasible:
+        raise PassError("functions request derivatives of each other in a circle") from None

@@ -1,0 +1,102 @@
+"""linearize: every operation beside its local linear map.
+
+The first of the three steps of "You Only Linearize Once" (Radul et al., POPL 2023): the function
+keeps its operations and gains, between them, the linear ones that push tangents from chosen inputs to the
+outputs. Pushing is forward mode; `transpose` turns the linear part around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir.builder import Builder
+from ...ir.errors import DerivativeError, PassError
+from ...ir.graph import Graph, Operation, Value
+from ...ir.module import Module
+from ...ops.ad import differentiable_outputs
+from ...ops.definition import Rules, zeros
+from ..manager import Pass, PassLog, register_pass
+from ..scope import one_function
+
+
+@register_pass("linearize")
+@dataclass(frozen=True)
+class Linearize(Pass):
+    """Add to a function its tangents: one more input for each input in ``wrt`` (all that are floating
+    point or complex, where none is named), one more output for each differentiable output.
+
+    The last ``aux`` outputs have no tangent. The attributes ``linear_inputs`` and ``linear_outputs``
+    of the function say which inputs and outputs form its linear part.
+    """
+
+    wrt: tuple[int, ...] = ()
+    aux: int = 0
+    function: str = ""
+
+    def run(self, module: Module, log: PassLog) -> bool:
+        """Raises `DerivativeError` for an input that has no tangent, `PassError` for one that is not there."""
+        graph = one_function(module, self.function)
+        if "linear_inputs" in graph.attributes:
+            raise PassError(f"@{graph.name} has a linear part already; run seed-sens before linearizing it again")
+        wrt = self.wrt or tuple(i for i, value in enumerate(graph.inputs) if value.type.differentiable)
+        log.count("linearized", linearize(graph, wrt, self.aux))
+        return True
+
+
+def linearize(graph: Graph, wrt: tuple[int, ...], aux: int) -> int:
+    """Linearize in place; returns how many operations were differentiated."""
+    inputs, outputs = graph.inputs, graph.outputs
+    tangents: dict[Value, Value] = {}
+    for index in wrt:
+        if index >= len(inputs):
+            raise PassError(f"wrt={index}: @{graph.name} has {len(inputs)} inputs")
+        value = inputs[index]
+        if not value.type.differentiable:
+            raise DerivativeError(f"input {index} of @{graph.name} is {value.type}, which has no tangent")
+        name = f"{value.name}_t" if value.name else ""
+        tangents[value] = graph.add_input(value.type, name, value.owner.location)
+    active_outputs = differentiable_outputs([value.type for value in outputs], aux)
+    useful = _useful(graph, [outputs[i] for i in active_outputs])
+    count = 0
+    for op in list(graph):
+        if op in useful and any(value in tangents for value in op.operands):
+            count += 1
+            _push(graph, op, tangents)
+    b = Builder(graph)
+    linear = [tangents.get(outputs[i]) or zeros(b, outputs[i].type) for i in active_outputs]
+    graph.set_outputs([*outputs, *linear])
+    graph.attributes["linear_inputs"] = tuple(range(len(inputs), len(inputs) + len(wrt)))
+    graph.attributes["linear_outputs"] = tuple(range(len(outputs), len(outputs) + len(linear)))
+    return count
+
+
+def _push(graph: Graph, op: Operation, tangents: dict[Value, Value]) -> None:
+    rules: Rules | None = op.definition.rules
+    if rules is None:
+        raise PassError(f"linearize cannot pass through '{op.name}' at {op.location}: run expand-ad and inline first")
+    b = Builder(graph, op.next, op.location.derived(op.name))
+    pushed = rules.jvp(b, op, [tangents.get(value) for value in op.operands])
+    for result, tangent in zip(op.results, pushed, strict=True):
+        if tangent is None or not result.type.differentiable:
+            continue
+        if tangent.type is not result.type:
+            raise DerivativeError(
+                f"the jvp rule of '{op.name}' gives a {tangent.type} for a result of {result.type}, at {op.location}"
+            )
+        tangents[result] = tangent
+
+
+def _useful(graph: Graph, outputs: list[Value]) -> set[Operation]:
+    """The operations through which a tangent can reach one of ``outputs``."""
+    wanted = {value.owner for value in outputs}
+    for op in reversed(graph):
+        if op not in wanted:
+            continue
+        rules: Rules | None = op.definition.rules
+        if rules is not None and rules.cls.piecewise_constant:
+            wanted.discard(op)
+            continue
+        for value in op.operands:
+            if value.type.differentiable:
+                wanted.add(value.owner)
+    return wanted

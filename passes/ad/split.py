@@ -1,0 +1,73 @@
+"""split: one program cut in two, before and behind its seeds.
+
+A pullback is called later than the function, and more than once: what does not depend on the seeds runs
+first and hands on its residuals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir.errors import PassError
+from ...ir.graph import Graph, Operation, Value
+from ...ir.module import Module
+from ..manager import Pass, PassLog, register_pass
+from ..scope import one_function
+
+
+@register_pass("split")
+@dataclass(frozen=True)
+class Split(Pass):
+    """Cut the entry into two functions, ``forward`` and ``backward``, at the inputs ``seeds``.
+
+    ``forward`` takes the other inputs, and returns the first ``outputs`` outputs, which depend on no seed, then the
+    residuals. ``backward`` takes the residuals, then the seeds, and returns the remaining outputs.
+    """
+
+    seeds: tuple[int, ...] = ()
+    outputs: int = 0
+
+    def run(self, module: Module, log: PassLog) -> bool:
+        """Raises `PassError` for a seed that is no input."""
+        graph = one_function(module, "")
+        if any(index >= len(graph.inputs) for index in self.seeds):
+            raise PassError(f"split: seeds={list(self.seeds)}, and @{graph.name} has {len(graph.inputs)} inputs")
+        forward, backward = _split(graph, self.seeds, self.outputs)
+        log.count("residuals", len(backward.inputs) - len(self.seeds))
+        module.functions = {"forward": forward, "backward": backward}
+        return True
+
+
+def _split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph, Graph]:
+    seeds = [graph.inputs[index] for index in positions]
+    late: set[Value] = set(seeds)
+    operations: list[Operation] = []
+    for op in graph:
+        if any(value in late for value in op.operands):
+            late.update(op.results)
+            operations.append(op)
+    if any(value in late for value in graph.outputs[:count]):
+        raise PassError(f"split: one of the first {count} outputs of @{graph.name} depends on a seed")
+    results = graph.outputs[count:]
+    wanted = [*(value for op in operations for value in op.operands), *results]
+    early = dict.fromkeys(value for value in wanted if value not in late)
+    residuals = [value for value in early if value.owner.name != "tensor.constant"]
+    backward = Graph("backward")
+    mapping = {value: backward.add_input(value.type, value.name) for value in (*residuals, *seeds)}
+    for op in [*(value.owner for value in early if value not in mapping), *operations]:
+        _copy(op, backward, mapping)
+    backward.set_outputs([mapping[value] for value in results])
+    graph.set_outputs([*graph.outputs[:count], *residuals])
+    for op in reversed(operations):
+        graph.erase(op)
+    for index in sorted(positions, reverse=True):
+        graph.remove_input(index)
+    graph.name = "forward"
+    return graph, backward
+
+
+def _copy(op: Operation, target: Graph, mapping: dict[Value, Value]) -> None:
+    operands = tuple([mapping[value] for value in op.operands])
+    types = [value.type for value in op.results]
+    copy = target.insert(Operation(op.definition, operands, op.attributes, types, op.regions, op.location))
+    mapping.update(zip(op.results, copy.results, strict=True))

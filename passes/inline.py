@@ -1,0 +1,69 @@
+"""inline: calls become the operations of the function that they call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.attributes import SymbolRef
+from ..ir.graph import Graph
+from ..ir.module import Module
+from ..ops.control import CALL
+from .manager import Pass, PassLog, register_pass
+from .scope import functions
+
+
+@register_pass("inline")
+@dataclass(frozen=True)
+class Inline(Pass):
+    """Replace every `control.call` by the body of its function, and drop functions that nothing refers to.
+
+    With ``function`` only that function's calls are inlined, and nothing is dropped but what they alone called.
+    """
+
+    function: str = ""
+
+    def run(self, module: Module, log: PassLog) -> bool:
+        count = 0
+        for graph in functions(module, self.function):
+            if graph.name in module.functions:
+                count += _inline_calls(graph, module)
+        log.count("calls", count)
+        dropped = 0 if self.function else _drop_unreferenced(module)
+        log.count("dropped", dropped)
+        return bool(count or dropped)
+
+
+def _inline_calls(graph: Graph, module: Module) -> int:
+    count = 0
+    for op in list(graph):
+        if op.name != CALL.name:
+            continue
+        count += 1
+        name = op.attributes["callee"].name
+        callee = module[name]
+        _inline_calls(callee, module)
+        if module.entry is not callee and references(module, name) == 1:
+            module.remove(name)
+            outputs = graph.absorb(callee, op.operands, op)
+        else:
+            outputs = callee.copy_into(graph, dict(zip(callee.inputs, op.operands, strict=True)), op)
+        graph.replace(op, outputs)
+    return count
+
+
+def references(module: Module, name: str) -> int:
+    """How often the module's operations refer to the function ``name``."""
+    reference = SymbolRef(name)
+    return sum(
+        reference in op.attributes.values() for graph in module for op in graph if op.definition.rules is None
+    )
+
+
+def _drop_unreferenced(module: Module) -> int:
+    dropped = 0
+    entry = module.entry.name
+    for name in reversed(list(module.functions)):
+        if name != entry and references(module, name) == 0:
+            module.remove(name)
+            dropped += 1
+    return dropped

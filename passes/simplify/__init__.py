@@ -1,0 +1,15 @@
+"""Simplification: canonicalize, fold, cse, dce. `simplification` is the usual round of them."""
+
+from ..manager import Pass
+from .canonicalize import Canonicalize
+from .cse import CSE
+from .dce import DCE
+from .fold import Fold
+
+
+def simplification(function: str = "") -> tuple[Pass, ...]:
+    """The passes that clean a function (all functions, where none is named), for `Fixpoint`."""
+    return Canonicalize(function), Fold(function), CSE(function), DCE(function)
+
+
+__all__ = ["CSE", "DCE", "Canonicalize", "Fold", "simplification"]

@@ -1,0 +1,60 @@
+"""From a module to a program: run the backend's pipeline, check its support table, lower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from ..ir.module import Module
+from ..passes import Instrument, PassLog, PassManager
+from .backend import Backend
+from .program import Program
+
+
+class Observer(Instrument, Protocol):
+    """Watches one compilation, such as a dump."""
+
+    def start(self, module: Module, pipeline: str) -> None:
+        """Called before the first pass."""
+
+    def finish(self, module: Module, programs: dict[str, Program], log: PassLog) -> None:
+        """Called when the programs are made."""
+
+
+#: Called for each compilation; gives an observer, or None where it does not want to watch.
+ObserverFactory = Callable[[], Observer | None]
+_factories: list[ObserverFactory] = []
+
+
+def add_observer(factory: ObserverFactory) -> None:
+    """Ask ``factory`` for an observer at every compilation from now on."""
+    _factories.append(factory)
+
+
+@contextmanager
+def observed(factory: ObserverFactory) -> Iterator[None]:
+    """`add_observer` for a while."""
+    _factories.append(factory)
+    try:
+        yield
+    finally:
+        _factories.remove(factory)
+
+
+def compile_module(module: Module, backend: Backend, extra_passes: str = "") -> dict[str, Program]:
+    """Compile a module, which is used up; returns the program of each function that is left of it.
+
+    ``extra_passes`` run behind the backend's own. Raises `UnsupportedOperationError` or `UnsupportedOrderError`
+    where the backend's table does not have what the program needs.
+    """
+    pipeline = ",".join(filter(None, (backend.pipeline, extra_passes)))
+    observers = [observer for factory in list(_factories) if (observer := factory()) is not None]
+    for observer in observers:
+        observer.start(module, pipeline)
+    log = PassManager(pipeline, observers).run(module)
+    backend.support.check(module)
+    programs = {graph.name: backend.lower(graph, annotate=bool(observers)) for graph in module}
+    for observer in observers:
+        observer.finish(module, programs, log)
+    return programs

@@ -1,0 +1,58 @@
+"""The NumPy backend: generated Python over NumPy calls."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+from typing import Any
+
+import numpy as np
+
+from ...ir.graph import Graph
+from ..backend import register_backend
+from ..program import Program
+from ..support import SupportTable
+from .codegen import Codegen
+from .table import support_table
+
+
+class NumPyBackend:
+    """Runs programs with NumPy on the CPU."""
+
+    name = "numpy"
+    pipeline = (
+        "expand-ad,inline,drop-stop-gradient,fixpoint(canonicalize,fold,cse,dce)"
+    )
+
+    @functools.cached_property
+    def support(self) -> SupportTable:
+        """The declared support table."""
+        return support_table()
+
+    def lower(self, graph: Graph, annotate: bool = False) -> Program:
+        """Write a function as Python and compile it."""
+        codegen = Codegen(graph, annotate)
+        source = codegen.function()
+        filename = f"<mixad program @{graph.name}>"
+        code = compile(source, filename, "exec")
+        namespace: dict[str, Any] = codegen.namespace
+        exec(code, namespace)
+        if annotate:
+            linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        return Program(_quiet(namespace["program"]), source, self.name)
+
+
+def _quiet(function: Any) -> Any:
+    """Run ``function`` without NumPy's floating-point warnings: a derivative passes through infinities that
+    the function itself does not show."""
+    errstate = np.errstate
+
+    def run(*arrays: Any) -> Any:
+        with errstate(all="ignore"):
+            return function(*arrays)
+
+    return run
+
+
+NUMPY = NumPyBackend()
+register_backend(NUMPY)

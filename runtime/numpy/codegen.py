@@ -1,0 +1,219 @@
+"""Generated Python: one readable line an operation, on the scheduled graph.
+
+NumPy broadcasts by itself, so a constant that fills a shape is written as a number, and a broadcast that
+only element-wise operations read is not materialised. Large intermediates are dropped after their last use.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+import numpy as np
+
+from ...ir.attributes import Dense
+from ...ir.graph import Graph, Operation, Value
+from ...ir.types import bfloat16
+from ...ops.definition import Rules
+from .table import LOWERINGS, Lowering
+
+#: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
+DELETE_FROM: Final = 1 << 16
+_PLAIN: Final = Lowering()
+
+
+class Codegen:
+    """Writes the program of one graph; `source` and `namespace` are the result."""
+
+    def __init__(self, graph: Graph, annotate: bool = False) -> None:
+        self.graph = graph
+        self.annotate = annotate
+        self.namespace: dict[str, Any] = {"np": np, "bfloat16": bfloat16.type}
+        self.lines: list[str] = []
+        #: The variable that holds a value at its full shape.
+        self.names: dict[Value, str] = {value: f"a{i}" for i, value in enumerate(graph.inputs)}
+        #: A value's unbroadcast stand-in: its expression and shape.
+        self.compact: dict[Value, tuple[str, tuple[int, ...]]] = {}
+        self._splats: dict[Value, Dense] = {}
+        self._constants: dict[Dense, str] = {}
+        self._last_use = self._find_last_uses()
+        self._storage: dict[Value, Value] = {}
+
+    def function(self) -> str:
+        """The source of ``def program(...)``."""
+        for op in self.graph:
+            start = len(self.lines)
+            self._operation(op)
+            if self.annotate and len(self.lines) > start:
+                self.lines[-1] += f"  # {_comment(op)}"
+            self._delete(op)
+        arguments = ", ".join(self.names[value] for value in self.graph.inputs)
+        results = self._results()
+        body = "\n    ".join([*self.lines, f"return {results}"])
+        return f"def program({arguments}):\n    {body}\n"
+
+    # --- operands --------------------------------------------------------------------------------
+
+    def bind(self, prefix: str, value: Any) -> str:
+        """A global name for a value that the source cannot spell."""
+        name = f"{prefix}{len(self.namespace)}"
+        self.namespace[name] = value
+        return name
+
+    def full(self, value: Value) -> str:
+        """An expression of ``value`` at its own shape."""
+        name = self.names.get(value)
+        if name is not None:
+            return name
+        if value in self._splats:
+            dense = self._splats[value]
+            name = self._constants.get(dense)
+            if name is None:
+                name = self._constants[dense] = self.bind("c", dense.expand() if dense.type.rank else dense.data[()])
+        else:
+            expression, _ = self.compact[value]
+            name = f"v{len(self.names)}"
+            self.lines.append(f"{name} = np.broadcast_to({expression}, {value.type.shape})")
+        self.names[value] = name
+        return name
+
+    def _short(self, value: Value, literal: bool) -> tuple[str, tuple[int, ...]]:
+        """The cheapest expression that broadcasts to ``value``, and its shape."""
+        if value in self._splats:
+            dense = self._splats[value]
+            text = _literal(dense) if literal else None
+            if text is None:
+                scalar = Dense(dense.data)
+                text = self._constants.get(scalar)
+                if text is None:
+                    text = self._constants[scalar] = self.bind("c", dense.data[()])
+            return text, ()
+        if value in self.compact and value not in self.names:
+            return self.compact[value]
+        return self.full(value), value.type.shape
+
+    def _broadcasting(self, op: Operation) -> list[str]:
+        """Operands of an element-wise operation, left to NumPy to broadcast."""
+        literal = len(op.operands) == 2 and op.name != "ad.mul_no_nan"
+        values = [self._splats.get(value) is None for value in op.operands]
+        short = [self._short(value, literal and any(values)) for value in op.operands]
+        if np.broadcast_shapes(*[shape for _, shape in short]) != op.result.type.shape:
+            short[0] = (self.full(op.operands[0]), op.result.type.shape)
+        return [text for text, _ in short]
+
+    # --- operations ------------------------------------------------------------------------------
+
+    def _operation(self, op: Operation) -> None:
+        if op.name == "tensor.constant":
+            self._constant(op)
+        elif op.name == "tensor.broadcast_in_dim":
+            self._broadcast(op)
+        else:
+            self._general(op)
+
+    def _constant(self, op: Operation) -> None:
+        dense: Dense = op.attributes["value"]
+        if dense.is_splat:
+            self._splats[op.result] = dense
+        else:
+            self.names[op.result] = self.bind("c", dense.expand())
+
+    def _broadcast(self, op: Operation) -> None:
+        x, shape, dims = op.operands[0], op.result.type.shape, op.attributes["dims"]
+        kept = [x.type.shape[dims.index(axis)] if axis in dims else 1 for axis in range(len(shape))]
+        while kept and kept[0] == 1:
+            del kept[0]
+        source, natural = self.full(x), tuple(kept)
+        expression = source if natural == x.type.shape else f"{source}.reshape({natural})"
+        if natural != x.type.shape and any(True for _ in self.graph.uses(op.result)):
+            name = f"v{len(self.names)}_"
+            self.lines.append(f"{name} = {expression}")
+            expression = name
+        self.compact[op.result] = (expression, natural)
+        self._storage[op.result] = self._root(x)
+
+    def _general(self, op: Operation) -> None:
+        lowering = LOWERINGS.get(op.name, _PLAIN)
+        template = lowering.template(op) if callable(lowering.template) else lowering.template
+        rules: Rules = op.definition.rules
+        if template is None:
+            attributes = dict(op.attributes)
+            kernel = functools.partial(rules.evaluate, **attributes) if attributes else rules.evaluate
+            name = self.bind(f"{op.definition.mnemonic}_", kernel)
+            operands = [self.full(value) for value in op.operands]
+            expression = f"{name}({', '.join(operands)})"
+        else:
+            if rules.cls.elementwise:
+                operands = self._broadcasting(op)
+            else:
+                operands = [self.full(value) for value in op.operands]
+            expression = template.format(*operands)
+        targets = []
+        for result in op.results:
+            self.names[result] = f"v{len(self.names)}"
+            targets.append(self.names[result])
+        self.lines.append(f"{', '.join(targets)} = {expression}")
+        if lowering.view:
+            self._storage[op.result] = self._root(op.operands[0])
+
+    # --- memory ----------------------------------------------------------------------------------
+
+    def _root(self, value: Value) -> Value:
+        """The value whose memory ``value`` shows."""
+        return self._storage.get(value, value)
+
+    def _find_last_uses(self) -> dict[Operation, list[Value]]:
+        last: dict[Value, Operation] = {}
+        for op in self.graph:
+            for value in op.operands:
+                last[value] = op
+            if op.name in ("tensor.broadcast_in_dim",):
+                continue
+        kept = set(self.graph.outputs)
+        found: dict[Operation, list[Value]] = {}
+        for value, op in last.items():
+            if value.type.nbytes >= DELETE_FROM and value not in kept and value.owner.name != "tensor.constant":
+                found.setdefault(op, []).append(value)
+        return found
+
+    def _delete(self, op: Operation) -> None:
+        # A broadcast that is not materialised is read through its source, which must then live on.
+        names = [
+            self.names[value]
+            for value in self._last_use.get(op, ())
+            if value in self.names and op.name != "tensor.broadcast_in_dim" and self.names[value][0] == "v"
+        ]
+        if names:
+            self.lines.append(f"del {', '.join(names)}")
+
+    def _results(self) -> str:
+        """The outputs: scalars for 0-d, and memory that nothing else shows."""
+        shown: set[Value] = set(self.graph.inputs)
+        parts = []
+        for value in self.graph.outputs:
+            root = self._root(value)
+            text = self.full(value)
+            constant = value in self._splats or root.owner.name == "tensor.constant"
+            if value.type.rank == 0:
+                text = text if constant else f"{text}[()]"
+            elif root in shown or constant or value in self.compact:
+                text = f"np.array({text})"
+            shown.add(root)
+            parts.append(text)
+        return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+
+
+def _literal(dense: Dense) -> str | None:
+    """How Python spells a number so that NumPy takes the other operand's element type; None if it cannot."""
+    dtype = dense.data.dtype
+    number = dense.data.item()
+    if dtype == bfloat16 or dtype.kind not in "fiu" or not np.isfinite(number):
+        return None
+    return f"({number!r})" if str(number).startswith("-") else repr(number)
+
+
+def _comment(op: Operation) -> str:
+    location = op.location
+    derived = f", order {location.order} of {location.origin}" if location.order else ""
+    place = f", {location.file}:{location.line}" if location else ""
+    return f"{op.name}{derived}{place}".replace("\n", " ")

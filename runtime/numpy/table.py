@@ -1,0 +1,198 @@
+"""What the NumPy backend runs, and the code it writes for each operation.
+
+One row an operation: its element types, and a template (or a function of the operation that gives one).
+``{0}`` is the first operand. An operation whose row has no template is run by its reference meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ...ir.definition import registered
+from ...ir.graph import Operation
+from ...ir.types import BOOL, COMPLEX, DTYPE_NAMES, FLOATING, INEXACT, INTEGER
+from ..support import Support, SupportTable
+
+#: Text with ``{0}``, ``{1}``, ... for operands, or what gives it (None: use the reference meaning).
+Template = str | Callable[[Operation], str | None] | None
+
+REAL: Final = FLOATING | INTEGER
+NUMBERS: Final = INEXACT | INTEGER
+EVERY: Final = frozenset(DTYPE_NAMES)
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """One row: how the operation is written. ``view`` where the result shares the operand's memory."""
+
+    template: Template = None
+    view: bool = False
+
+
+def _reduction(ufunc: str) -> Template:
+    def template(op: Operation) -> str | None:
+        # NumPy widens small integers in sums and products; the reference meaning does not.
+        if op.result.type.dtype.kind in "iu" and ufunc in ("add", "multiply"):
+            return None
+        axes = op.attributes["axes"]
+        axis = axes[0] if len(axes) == 1 else axes
+        if ufunc in ("maximum", "minimum") and op.operands[0].type.size == 0:
+            return None
+        if op.operands[0].type.rank == 0:
+            return None
+        return f"np.{ufunc}.reduce({{0}}, axis={axis})"
+
+    return template
+
+
+_DIRECTIONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def _compare(op: Operation) -> str:
+    return f"{{0}} {_DIRECTIONS[op.attributes['direction']]} {{1}}"
+
+
+def _arithmetic(sign: str, *, but_for: str = "") -> Template:
+    """An operator. Kinds in ``but_for`` (NumPy means something else there) take the reference meaning."""
+
+    def template(op: Operation) -> str | None:
+        return None if op.operands[0].type.dtype.kind in but_for else f"{{0}} {sign} {{1}}"
+
+    return template
+
+
+def _slice(op: Operation) -> str:
+    a = op.attributes
+    parts = []
+    for start, size, step, extent in zip(
+        a["starts"], a["sizes"], a["steps"], op.operands[0].type.shape, strict=True
+    ):
+        if (start, size, step) == (0, extent, 1):
+            parts.append(":")
+            continue
+        stop = start + size * step
+        if size == 0:
+            parts.append("0:0")
+            continue
+        text = f"{start}:{stop if stop >= 0 else ''}"
+        parts.append(text if step == 1 else f"{text}:{step}")
+    return f"{{0}}[{', '.join(parts)}]" if parts else "{0}"
+
+
+def _reverse(op: Operation) -> str:
+    axes = op.attributes["axes"]
+    return "{0}[" + ", ".join("::-1" if axis in axes else ":" for axis in range(op.result.type.rank)) + "]"
+
+
+def _concatenate(op: Operation) -> str:
+    operands = ", ".join(f"{{{index}}}" for index in range(len(op.operands)))
+    return f"np.concatenate(({operands},), axis={op.attributes['axis']})"
+
+
+def _gather(op: Operation) -> str | None:
+    axes = op.attributes["axes"]
+    if axes != tuple(range(len(axes))) or len(axes) == 0:
+        return None
+    return "{0}[" + ", ".join(f"{{{index + 1}}}" for index in range(len(axes))) + "]"
+
+
+def _contract(op: Operation) -> str | None:
+    """A product that BLAS takes as it is: of vectors and matrices, transposed where that costs nothing."""
+    x, y = op.operands
+    inputs, _, out = op.attributes["spec"].partition("->")
+    left, _, right = inputs.partition(",")
+    if x.type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):
+        return None
+    shared = set(left) & set(right)
+    if len(left) not in (1, 2) or len(right) not in (1, 2) or len(shared) != 1 or shared & set(out):
+        return None
+    (label,) = shared
+    free = [each for each in left + right if each != label]
+    if sorted(out) != sorted(free):
+        return None
+    first = "{0}" if left[-1] == label else "{0}.T"
+    second = "{1}" if right[0] == label else "{1}.T"
+    if list(out) == free:
+        return f"{first} @ {second}"
+    first = "{1}" if right[-1] == label else "{1}.T"
+    second = "{0}" if left[0] == label else "{0}.T"
+    return f"{first} @ {second}"
+
+
+def _dtype_text(op: Operation) -> str:
+    dtype = op.result.type.dtype
+    return "bfloat16" if DTYPE_NAMES[dtype] == "bf16" else f"np.{dtype.name if dtype.kind != 'b' else 'bool_'}"
+
+
+_UNARY: Final = {
+    "neg": "-{0}",
+    "abs": "np.abs({0})",
+    "sign": None,
+    "square": "np.square({0})",
+    "sqrt": "np.sqrt({0})",
+    "exp": "np.exp({0})",
+    "expm1": "np.expm1({0})",
+    "log": "np.log({0})",
+    "log1p": "np.log1p({0})",
+    "sin": "np.sin({0})",
+    "cos": "np.cos({0})",
+    "tan": "np.tan({0})",
+    "asin": "np.arcsin({0})",
+    "acos": "np.arccos({0})",
+    "atan": "np.arctan({0})",
+    "sinh": "np.sinh({0})",
+    "cosh": "np.cosh({0})",
+    "tanh": "np.tanh({0})",
+    "asinh": "np.arcsinh({0})",
+    "acosh": "np.arccosh({0})",
+    "atanh": "np.arctanh({0})",
+}
+
+LOWERINGS: Final[dict[str, Lowering]] = {
+    **{f"tensor.{name}": Lowering(template) for name, template in _UNARY.items()},
+    "tensor.add": Lowering(_arithmetic("+", but_for="b")),
+    "tensor.sub": Lowering(_arithmetic("-", but_for="b")),
+    "tensor.mul": Lowering(_arithmetic("*", but_for="b")),
+    "tensor.div": Lowering(_arithmetic("/", but_for="biu")),
+    "tensor.atan2": Lowering("np.arctan2({0}, {1})"),
+    "tensor.maximum": Lowering("np.maximum({0}, {1})"),
+    "tensor.minimum": Lowering("np.minimum({0}, {1})"),
+    "tensor.compare": Lowering(_compare),
+    "tensor.logical_and": Lowering("{0} & {1}"),
+    "tensor.logical_or": Lowering("{0} | {1}"),
+    "tensor.logical_xor": Lowering("{0} ^ {1}"),
+    "tensor.select": Lowering("np.where({0}, {1}, {2})"),
+    "tensor.reduce_sum": Lowering(_reduction("add")),
+    "tensor.reduce_prod": Lowering(_reduction("multiply")),
+    "tensor.reduce_max": Lowering(_reduction("maximum")),
+    "tensor.reduce_min": Lowering(_reduction("minimum")),
+    "tensor.reshape": Lowering(lambda op: f"{{0}}.reshape({op.result.type.shape})", view=True),
+    "tensor.transpose": Lowering(lambda op: f"{{0}}.transpose({op.attributes['permutation']})", view=True),
+    "tensor.slice": Lowering(_slice, view=True),
+    "tensor.reverse": Lowering(_reverse, view=True),
+    "tensor.concatenate": Lowering(_concatenate),
+    "tensor.gather": Lowering(_gather),
+    "tensor.contract": Lowering(_contract),
+    "tensor.convert": Lowering(lambda op: f"{{0}}.astype({_dtype_text(op)})"),
+    "ad.stop_gradient": Lowering("{0}", view=True),
+}
+
+#: Element types by operation; an operation that is not named takes floating-point numbers.
+_DTYPES: Final[dict[str, frozenset[np.dtype[Any]]]] = {
+    **{f"tensor.{name}": FLOATING for name in ("sign", "floor", "ceil", "round", "trunc", "erf", "sigmoid", "atan2")},
+}
+
+
+def support_table() -> SupportTable:
+    """The declared table of the NumPy backend: every registered operation with a meaning, at any order, on
+    the element types that its type rule takes."""
+    rows = {
+        name: Support(_DTYPES.get(name, EVERY))
+        for name, definition in registered().items()
+        if definition.rules is not None
+    }
+    return SupportTable("numpy", rows)

@@ -1,0 +1,76 @@
+"""Support tables: what a backend runs, and how often it may be differentiated.
+
+A table has one row an operation: element types, and the highest derivative order. Compiling checks the
+program against it, and a generated test proves every cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ..ir.errors import UnsupportedOperationError, UnsupportedOrderError
+from ..ir.graph import Operation
+from ..ir.module import Module
+from ..ir.types import DTYPE_NAMES
+
+#: The highest order of an operation whose derivative rules are closed: any.
+ANY_ORDER: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class Support:
+    """One row: the element types that a backend takes for the operands and results of an operation, and
+    the highest order of derivative (`ANY_ORDER` where there is no limit)."""
+
+    dtypes: frozenset[np.dtype[Any]]
+    order: int = ANY_ORDER
+
+
+class SupportTable(Mapping[str, Support]):
+    """A backend's rows by operation name."""
+
+    def __init__(self, backend: str, rows: Mapping[str, Support]) -> None:
+        self.backend = backend
+        self._rows = dict(rows)
+
+    def __getitem__(self, name: str) -> Support:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def check(self, module: Module) -> None:
+        """Raise `UnsupportedOperationError` or `UnsupportedOrderError` for the first operation of the
+        module that the backend does not run, naming operation, backend, order and the user's line."""
+        for graph in module:
+            for op in graph:
+                self._check_operation(op)
+
+    def _check_operation(self, op: Operation) -> None:
+        row = self._rows.get(op.name)
+        if row is None:
+            raise UnsupportedOperationError(
+                f"the {self.backend} backend has no lowering for '{op.name}', at {op.location}; "
+                f"`python -m mixad ops` prints what it runs"
+            )
+        for value in (*op.operands, *op.results):
+            if value.type.dtype not in row.dtypes:
+                raise UnsupportedOperationError(
+                    f"the {self.backend} backend does not run '{op.name}' on {DTYPE_NAMES[value.type.dtype]}, at "
+                    f"{op.location}; convert the operand (`x.astype(...)`)"
+                )
+        location = op.location
+        if location.order:
+            origin = self._rows.get(location.origin)
+            if origin is not None and location.order > origin.order:
+                raise UnsupportedOrderError(
+                    f"the {self.backend} backend supports derivatives of '{location.origin}' to order "
+                    f"{origin.order}, and order {location.order} is asked for, at {location}"
+                )
