@@ -36,7 +36,12 @@ class LinearMap:
     def record(self, trace: Trace, leaves: Sequence[TracedArray]) -> Recorded:
         """Trace the function."""
         self.recorded = record(
-            lambda *inner: self.chosen.call(self.fun, inner, {}), name_of(self.fun), leaves, trace, self.has_aux
+            lambda *inner: self.chosen.call(self.fun, inner, {}),
+            name_of(self.fun),
+            leaves,
+            trace,
+            self.has_aux,
+            self.chosen.names(self.fun),
         )
         return self.recorded
 

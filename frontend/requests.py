@@ -69,9 +69,14 @@ class Recorded:
 
 
 def record(
-    function: Callable[..., Any], name: str, arguments: Sequence[TracedArray], trace: Trace, has_aux: bool = False
+    function: Callable[..., Any],
+    name: str,
+    arguments: Sequence[TracedArray],
+    trace: Trace,
+    has_aux: bool = False,
+    names: Sequence[str] = (),
 ) -> Recorded:
-    """Trace ``function(*arguments)`` into an inner function of ``trace``.
+    """Trace ``function(*arguments)`` into an inner function of ``trace``, whose arguments are called ``names``.
 
     With ``has_aux`` it returns a pair, whose second part is auxiliary. Raises `TraceError` for a result that is no
     array.
@@ -80,6 +85,8 @@ def record(
     parameters = [
         TracedArray(inner, inner.add_argument(own_value(each, trace)), each._weak) for each in arguments
     ]
+    for parameter, hint in zip(parameters, names, strict=False):
+        parameter._value.name = hint
     with active(inner):
         result = function(*parameters)
         aux: Any = ()

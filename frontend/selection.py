@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,6 +40,11 @@ class Selection:
                 for leaf, path in zip(self.leaves, paths, strict=True)
             ]
 
+    def names(self, function: Function) -> list[str]:
+        """Names for the leaves, after the function's parameters."""
+        counts = [child.num_leaves for child in self.structure.children()]
+        return argument_names(function, self.positions, counts)
+
     def call(self, function: Function, leaves: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Call ``function`` with ``leaves`` in their places."""
         args = list(self.args)
@@ -60,3 +67,28 @@ def _is_differentiable(leaf: Any) -> bool:
 def name_of(function: Function) -> str:
     """The name under which a function stands in dumps."""
     return getattr(function, "__name__", type(function).__name__)
+
+
+def argument_names(function: Function, positions: Sequence[int], counts: Sequence[int]) -> list[str]:
+    """Names for the leaves of positional arguments, after the function's own parameters.
+
+    ``counts`` says how many leaves each argument has; several are numbered.
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    known = code.co_varnames[: code.co_argcount] if code is not None else ()
+    names: list[str] = []
+    for position, count in zip(positions, counts, strict=True):
+        name = known[position] if position < len(known) else ""
+        names += [name] if count == 1 else [f"{name}{i}" if name else "" for i in range(count)]
+    return names
+
+
+def derived(function: Function, prefix: str) -> Callable[[Function], Function]:
+    """Decorator: let a derivative carry its function's documentation, and the name ``prefix_name``."""
+
+    def rename(made: Function) -> Function:
+        functools.update_wrapper(made, function, updated=())
+        made.__name__ = f"{prefix}_{name_of(function).strip('<>')}"
+        return made
+
+    return rename

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from .array import TracedArray
 from .linear_maps import linear_map
 from .requests import Recorded, record
 from .seeds import seed_leaves, seed_value
-from .selection import Function, Selection, name_of
+from .selection import Function, Selection, derived, name_of
 from .tracing import Trace
 
 
@@ -31,7 +30,7 @@ def grad(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
     """
     both = value_and_grad(fun, argnums, has_aux)
 
-    @functools.wraps(fun, updated=())
+    @derived(fun, "grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, found = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found
@@ -42,13 +41,13 @@ def grad(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
 def value_and_grad(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """As `grad`, returning ``(value, gradient)``, or ``((value, aux), gradient)`` with ``has_aux``."""
 
-    @functools.wraps(fun, updated=())
+    @derived(fun, "value_and_grad")
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         chosen = Selection("grad", argnums, args)
 
         def body(trace: Trace, *leaves: TracedArray) -> Any:
             recorded = record(
-                lambda *inner: chosen.call(fun, inner, kwargs), name_of(fun), leaves, trace, has_aux
+                lambda *inner: chosen.call(fun, inner, kwargs), name_of(fun), leaves, trace, has_aux, chosen.names(fun)
             )
             _check_scalar(recorded)
             outputs, gradients = requests.vjp(trace, recorded, range(len(leaves)), None)
@@ -92,7 +91,7 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     count = len(chosen.leaves)
 
     def body(trace: Trace, *leaves: TracedArray) -> Any:
-        recorded = record(lambda *inner: chosen.call(fun, inner, {}), name_of(fun), leaves[:count], trace, has_aux)
+        recorded = record(lambda *inner: chosen.call(fun, inner, {}), name_of(fun), leaves[:count], trace, has_aux, chosen.names(fun))
         values = [
             seed_value(trace, seed, primal._value.type, "jvp", f"tangent {i}")
             for i, (seed, primal) in enumerate(zip(leaves[count:], leaves, strict=False))
@@ -141,16 +140,16 @@ def hvp(fun: Function, argnums: int = 0) -> Function:
     structure of ``x``. SciPy's minimizers take it as ``hessp``. With ``argnums``, ``v`` follows that argument.
     """
 
-    @functools.wraps(fun, updated=())
+    @derived(fun, "hvp")
     def product(*args: Any, **kwargs: Any) -> Any:
         rest = list(args)
         v = rest.pop(argnums + 1)
         x = rest[argnums]
 
+        @derived(fun, "grad")
         def gradient(point: Any) -> Any:
             return grad(fun, argnums)(*rest[:argnums], point, *rest[argnums + 1 :], **kwargs)
 
-        gradient.__name__ = f"grad_{name_of(fun)}"
         return jvp(gradient, (x,), (v,))[1]
 
     return product
