@@ -8,12 +8,14 @@ from .frontend.transforms import grad, hvp, jvp, linearize, value_and_grad, vjp
 from .ir import Module, TensorType, parse_module
 from .ir.errors import MixadError
 from .passes import PassManager
+from .tools.dump import dump
 
 __all__ = [
     "MixadError",
     "Module",
     "PassManager",
     "TensorType",
+    "dump",
     "grad",
     "hessian",
     "hvp",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.errors import TraceError
+from ..runtime.compiler import epoch
 from . import trees
 from .array import TracedArray
 from .execution import find_programs, input_arrays
@@ -24,6 +25,7 @@ from .tracing import Trace, active, current_trace
 
 Function = Callable[..., Any]
 _SCALARS = (int, float, complex)
+_BY_VALUE = frozenset((int, float, complex, bool, str, type(None)))
 
 
 @dataclass
@@ -57,41 +59,60 @@ class Compiled:
         self.fun = fun
         self.static = static_argnums
         self._entries: dict[Hashable, list[Specialization]] = {}
+        self._epoch = epoch()
         self._lock = threading.Lock()
-        self._bindings = _bindings(fun)
+        self._cells, self._globals, self._names = _bindings(fun)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result; recorded, where a trace is active."""
         if current_trace() is not None:
             return self.fun(*args, **kwargs)
-        if not kwargs and not self._bindings and not self.static:
-            key: list[Any] = []
-            for x in args:
-                if type(x) is not np.ndarray:
-                    break
-                key.append((x.shape, x.dtype))
+        if kwargs or self.static:
+            return self._general(args, kwargs)
+        key: list[Any] = []
+        arrays: list[Any] = []
+        for x in args:
+            kind = type(x)
+            if kind is np.ndarray:
+                key += (x.shape, x.dtype)
+                arrays.append(x)
+            elif kind is float:
+                key.append(float)
+                arrays.append(np.float64(x))
             else:
-                entries = self._entries.get(tuple(key))
-                if entries is not None:
-                    return self._run(entries, args, args, kwargs, tuple(key))
-                return self._trace(tuple(key), args, args, kwargs)
-        return self._general(args, kwargs)
+                return self._general(args, kwargs)
+        if self._cells or self._names:
+            key += self._binding_keys()
+        signature = tuple(key)
+        entries = self._entries.get(signature)
+        if entries is None:
+            return self._trace(signature, args, args, kwargs)
+        return self._run(entries, arrays, args, kwargs, signature)
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The call of a signature with containers, numbers, keywords or closures."""
+        """The call of a signature with containers, keywords or static arguments."""
         static = tuple((number, args[number]) for number in self.static if number < len(args))
         dynamic = [None if number in self.static else x for number, x in enumerate(args)]
         leaves, structure = trees.flatten((dynamic, kwargs))
         arrays = [leaf for leaf in leaves if _is_dynamic(leaf)]
-        fixed = tuple((position, leaf) for position, leaf in enumerate(leaves) if not _is_dynamic(leaf))
-        key = (structure, static, fixed, tuple(map(_signature, arrays)), tuple(_binding_key(b) for b in self._bindings))
+        fixed = tuple((position, type(leaf), leaf) for position, leaf in enumerate(leaves) if not _is_dynamic(leaf))
+        key = (structure, static, fixed, tuple(map(_signature, arrays)), tuple(self._binding_keys()))
         try:
             entries = self._entries.get(key)
         except TypeError as error:
             raise TraceError(f"jit: an argument that is no array must be hashable, to tell calls apart: {error}") from None
-        if entries is not None:
-            return self._run(entries, [np.asarray(x) for x in arrays], args, kwargs, key)
-        return self._trace(key, arrays, args, kwargs)
+        if entries is None:
+            return self._trace(key, arrays, args, kwargs)
+        return self._run(entries, [np.asarray(x) for x in arrays], args, kwargs, key)
+
+    def _binding_keys(self) -> list[Hashable]:
+        """What the function's own closure and global variables are now: numbers by value, others by identity."""
+        return [
+            (type(value), repr(value)) if type(value) in _BY_VALUE else id(value) for value in self._bound()
+        ]
+
+    def _bound(self) -> list[Any]:
+        return [*map(_contents, self._cells), *map(self._globals.get, self._names)]
 
     def _run(self, entries: list[Specialization], arrays: Sequence[Any], args: Any, kwargs: Any, key: Hashable) -> Any:
         tried = entries[0]
@@ -122,7 +143,7 @@ class Compiled:
         structure: Any = None
         count = 0
         decisions: tuple[Any, ...] = ()
-        kept = tuple(read() for read in self._bindings)
+        kept = tuple(self._bound())
 
         def record_program(lift: frozenset[int]) -> Trace:
             nonlocal structure, count, decisions
@@ -184,25 +205,21 @@ def _signature(leaf: Any) -> Hashable:
     return type(leaf) if type(leaf) in _SCALARS else (leaf.shape, leaf.dtype)
 
 
-def _bindings(fun: Function) -> list[Callable[[], Any]]:
-    """Readers of the function's closure and global variables that may hold arrays or numbers."""
+def _bindings(fun: Function) -> tuple[Sequence[Any], dict[str, Any], Sequence[str]]:
+    """The function's closure cells, its globals, and the names of those that it reads and that hold arrays or
+    numbers."""
     fun = getattr(fun, "__func__", fun)
     code = getattr(fun, "__code__", None)
     if code is None:
-        return []
-    readers: list[Callable[[], Any]] = []
-    for cell in fun.__closure__ or ():
-        readers.append(functools.partial(getattr, cell, "cell_contents", None))
+        return (), {}, ()
     variables = fun.__globals__
-    for name in code.co_names:
-        if name in variables and is_array(variables[name]):
-            readers.append(functools.partial(variables.get, name))
-    return readers
+    names = [name for name in code.co_names if name in variables and is_array(variables[name])]
+    return fun.__closure__ or (), variables, names
 
 
-def _binding_key(read: Callable[[], Any]) -> Hashable:
-    """What tells two bindings apart: numbers by value, everything else by identity."""
-    value = read()
-    if isinstance(value, int | float | complex | str | np.generic | TracedArray | None):
-        return (type(value), repr(value))
-    return id(value)
+def _contents(cell: Any) -> Any:
+    """What a closure cell holds; None while it is empty."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None

@@ -39,30 +39,35 @@ class PatternTable:
         """
         counts: dict[str, int] = {}
         pending: dict[Operation, None] = dict.fromkeys(reversed(list(graph)))
+        recorder = _Recorder(graph)
+        builder = Builder(recorder)
         while pending:
             op, _ = pending.popitem()
-            if op.graph is not graph:
+            patterns = self._patterns.get(op.definition.name)
+            if patterns is None or op.graph is not graph:
                 continue
-            for pattern in self._patterns.get(op.name, ()):
-                values = self._apply(pattern, op, graph, pending)
-                if values is not None:
+            recorder.before = op
+            builder.location = op.location
+            for pattern in patterns:
+                found = pattern(op, builder)
+                if found is not None:
                     counts[pattern.__name__] = counts.get(pattern.__name__, 0) + 1
+                    self._replace(op, (found,) if isinstance(found, Value) else found, recorder, pending)
                     break
         return counts
 
     @staticmethod
-    def _apply(pattern: Pattern, op: Operation, graph: Graph, pending: dict[Operation, None]) -> Sequence[Value] | None:
-        recorder = _Recorder(graph, op)
-        found = pattern(op, Builder(recorder, None, op.location))
-        if found is None:
-            return None
-        values = (found,) if isinstance(found, Value) else found
+    def _replace(
+        op: Operation, values: Sequence[Value], recorder: _Recorder, pending: dict[Operation, None]
+    ) -> None:
+        """Put ``values`` in place of ``op``, and look again at its users and at what the pattern made."""
+        graph = recorder.graph
         users = [user for result in op.results for user, _ in graph.uses(result) if user is not graph.end]
         graph.replace(op, values)
         for touched in (*users, *reversed(recorder.made)):
             pending.pop(touched, None)
             pending[touched] = None
-        return values
+        recorder.made.clear()
 
 
 class _Recorder:
@@ -70,11 +75,12 @@ class _Recorder:
 
     __slots__ = ("before", "graph", "made")
 
-    def __init__(self, graph: Graph, before: Operation) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.before = before
+        self.before = graph.end
         self.made: list[Operation] = []
 
     def append(self, op: Operation) -> None:
+        """Take an operation that a pattern makes."""
         self.graph.insert(op, self.before)
         self.made.append(op)

@@ -32,6 +32,7 @@ def check_same(x: TensorType, y: TensorType, positions: tuple[int, int] = (0, 1)
 class Binary(Op):
     """An element-wise function of two operands of one type, which is the result's type too."""
 
+    elementwise = True
     #: Element types taken: (C3) of every binary operation.
     dtypes: ClassVar[frozenset[np.dtype[Any]]] = INEXACT
     samples: ClassVar[tuple[Sample, ...]] = (sample((), ()), sample((2, 3), (2, 3)), sample((0, 2), (0, 2)))

@@ -32,6 +32,7 @@ def check_dtype(label: str, type: TensorType, taken: frozenset[np.dtype[Any]], p
 class Unary(Op):
     """An element-wise function: the result has the operand's type."""
 
+    elementwise = True
     #: Element types taken: (C1) of every unary operation.
     dtypes: ClassVar[frozenset[np.dtype[Any]]] = INEXACT
     samples: ClassVar[tuple[Sample, ...]] = (sample(()), sample((3,)), sample((2, 3)), sample((0, 2)))

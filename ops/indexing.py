@@ -79,7 +79,9 @@ class Gather(Op):
 
     @staticmethod
     def evaluate(x: Array, *indices: Array, axes: Axes) -> Any:
-        return _indexed_first(x, axes)[indices]
+        addressed = _indexed_first(x, axes)[indices]
+        # NumPy takes 0-d indices for integers, which give a view.
+        return addressed if np.ndim(indices[0]) else np.array(addressed)
 
     @staticmethod
     def transpose_x(b: Builder, ct: Value, x: Value, *indices: Value, axes: Axes) -> Value:

@@ -79,6 +79,7 @@ class Compare(Op):
     compare by eq and ne only.
     """
 
+    elementwise = True
     piecewise_constant = True
     samples = (
         *(sample((3,), (3,), direction=direction) for direction in DIRECTIONS),
@@ -108,6 +109,7 @@ class Select(Op):
     (C4) and of the same shape.
     """
 
+    elementwise = True
     linear_in = (("on_true", "on_false"),)
     constant_in = ("pred",)
     samples = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from ..ir.module import Module
 from ..passes import Instrument, PassLog, PassManager
+from ..passes.instruments import VerifyEach
 from .backend import Backend
 from .program import Program
 
@@ -21,10 +23,15 @@ class Observer(Instrument, Protocol):
     def finish(self, module: Module, programs: dict[str, Program], log: PassLog) -> None:
         """Called when the programs are made."""
 
+    def failed(self, module: Module, error: Exception) -> None:
+        """Called instead of `finish` when compiling raised ``error``, which is raised again afterwards."""
+
 
 #: Called for each compilation; gives an observer, or None where it does not want to watch.
 ObserverFactory = Callable[[], Observer | None]
 _factories: list[ObserverFactory] = []
+#: One for each `observed` in force.
+_epochs: list[object] = []
 
 
 def add_observer(factory: ObserverFactory) -> None:
@@ -34,12 +41,20 @@ def add_observer(factory: ObserverFactory) -> None:
 
 @contextmanager
 def observed(factory: ObserverFactory) -> Iterator[None]:
-    """`add_observer` for a while."""
+    """`add_observer` for a while, in which programs that were compiled before are compiled again, once each."""
+    mark = object()
     _factories.append(factory)
+    _epochs.append(mark)
     try:
         yield
     finally:
         _factories.remove(factory)
+        _epochs.remove(mark)
+
+
+def epoch() -> object:
+    """What caches of programs add to their keys, so that an `observed` block sees every program it runs."""
+    return _epochs[-1] if _epochs else None
 
 
 def compile_module(module: Module, backend: Backend, extra_passes: str = "") -> dict[str, Program]:
@@ -52,9 +67,22 @@ def compile_module(module: Module, backend: Backend, extra_passes: str = "") -> 
     observers = [observer for factory in list(_factories) if (observer := factory()) is not None]
     for observer in observers:
         observer.start(module, pipeline)
-    log = PassManager(pipeline, observers).run(module)
-    backend.support.check(module)
-    programs = {graph.name: backend.lower(graph, annotate=bool(observers)) for graph in module}
+    try:
+        log = PassManager(pipeline, observers).run(module)
+        backend.support.check(module)
+        programs = {graph.name: backend.lower(graph, annotate=bool(observers)) for graph in module}
+    except Exception as error:
+        for observer in observers:
+            observer.failed(module, error)
+        raise
     for observer in observers:
         observer.finish(module, programs, log)
     return programs
+
+
+class VerifyingObserver(VerifyEach, Observer):
+    """Verifies the program after every pass of a compilation."""
+
+
+if os.environ.get("MIXAD_VERIFY_EACH", "0") not in ("", "0"):
+    add_observer(VerifyingObserver)

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+from mixad.passes.instruments import RoundtripEach, VerifyEach
+from mixad.runtime.compiler import Observer, add_observer
+
 # A test's time depends on its neighbours (xdist, a busy machine) and a first call compiles, so a deadline per
 # example would fail at random; what Hypothesis tries is the same from run to run, so a failure can be repeated.
 settings.register_profile("mixad", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mixad")
+
+
+class VerifyCompilation(VerifyEach, Observer):
+    """Verifies after every pass of every program that any test compiles."""
+
+
+class RoundtripCompilation(RoundtripEach, Observer):
+    """Prints and parses after every pass of every program that any test compiles."""
+
+
+# Larger programs are left out for time: linear scans after each of some thirty passes would dominate their tests.
+add_observer(lambda: VerifyCompilation(limit=5_000))
+add_observer(lambda: RoundtripCompilation(limit=300))

@@ -95,7 +95,7 @@ def _concatenate(op: Operation) -> str:
 
 def _gather(op: Operation) -> str | None:
     axes = op.attributes["axes"]
-    if axes != tuple(range(len(axes))) or len(axes) == 0:
+    if axes != tuple(range(len(axes))) or not op.operands[1].type.rank:
         return None
     return "{0}[" + ", ".join(f"{{{index + 1}}}" for index in range(len(axes))) + "]"
 
