@@ -70,6 +70,7 @@ class Convert(Op):
     derivative is zero.
     """
 
+    elementwise = True
     linear_in = (("x",),)
     samples = (
         sample((2, 3), dtype=np.dtype(np.float64)),

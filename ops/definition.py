@@ -35,7 +35,7 @@ import numpy as np
 from ..ir.attributes import Dense
 from ..ir.builder import Builder, install_method
 from ..ir.definition import OpDefinition, register
-from ..ir.errors import DefinitionError
+from ..ir.errors import ConstraintError, DefinitionError
 from ..ir.graph import Operation, Value
 from ..ir.types import TensorType
 
@@ -57,6 +57,19 @@ class Sample:
 def sample(*operands: tuple[int, ...] | Array, **attributes: Any) -> Sample:
     """A `Sample` with the given operands and attributes."""
     return Sample(operands, attributes)
+
+
+def _sample_type(operand: tuple[int, ...] | Array) -> TensorType:
+    if isinstance(operand, tuple):
+        return TensorType(operand, np.dtype(np.float64))
+    return TensorType(operand.shape, operand.dtype)
+
+
+def _of_dtype(value: Any, dtype: np.dtype[Any]) -> Any:
+    """An attribute that holds an element type, with another one."""
+    if isinstance(value, np.dtype):
+        return dtype
+    return Dense(0, value.type.with_dtype(dtype)) if isinstance(value, Dense) else value
 
 
 class Op:
@@ -104,6 +117,25 @@ class Rules:
             for group in cls.linear_in
         ]
         self.evaluate: Rule = cls.evaluate
+        #: The operand whose element type the operation is about: the first that is no index or predicate.
+        self.data = next((i for i, name in enumerate(self.operands) if name not in cls.constant_in), 0)
+
+    def takes(self, dtype: np.dtype[Any]) -> bool:
+        """Whether the type rule takes data of this element type, on any of the samples."""
+        return any(self._takes(sample, dtype) for sample in self.cls.samples)
+
+    def _takes(self, sample: Sample, dtype: np.dtype[Any]) -> bool:
+        given = [_sample_type(operand) for operand in sample.operands]
+        data = given[self.data].dtype if given else None
+        types = [type.with_dtype(dtype) if type.dtype == data else type for type in given]
+        attributes = dict(sample.attributes)
+        if not given:
+            attributes = {name: _of_dtype(value, dtype) for name, value in attributes.items()}
+        try:
+            self.cls.infer(*types, **attributes)
+        except ConstraintError:
+            return False
+        return True
 
     def _check_evaluate(self) -> None:
         """The meaning takes what the type rule takes; NumPy's own functions do not say what they take."""

@@ -16,6 +16,7 @@ from ..ir.errors import UnsupportedOperationError, UnsupportedOrderError
 from ..ir.graph import Operation
 from ..ir.module import Module
 from ..ir.types import DTYPE_NAMES
+from ..ops.definition import Rules
 
 #: The highest order of an operation whose derivative rules are closed: any.
 ANY_ORDER: Final = 1_000_000
@@ -23,11 +24,28 @@ ANY_ORDER: Final = 1_000_000
 
 @dataclass(frozen=True)
 class Support:
-    """One row: the element types that a backend takes for the operands and results of an operation, and
-    the highest order of derivative (`ANY_ORDER` where there is no limit)."""
+    """One row: the element types that a backend takes for the data of an operation (see
+    `mixad.ops.definition.Rules.data`), and the highest order of derivative (`ANY_ORDER` where there is no limit)."""
 
     dtypes: frozenset[np.dtype[Any]]
     order: int = ANY_ORDER
+
+
+def data_types(op: Operation) -> list[np.dtype[Any]]:
+    """The element types that an operation's row must list: that of its data, and that of a conversion's result.
+
+    What is not data (predicates, indices, the bool of a comparison) is of a type that the operation fixes.
+    """
+    rules: Rules | None = op.definition.rules
+    data = op.results if not op.operands or rules is None else op.operands[rules.data : rules.data + 1]
+    types = [value.type.dtype for value in data]
+    if "dtype" in op.attributes:
+        types.append(op.attributes["dtype"])
+    return types
+
+
+def _names(dtypes: frozenset[np.dtype[Any]]) -> str:
+    return ", ".join(name for dtype, name in DTYPE_NAMES.items() if dtype in dtypes)
 
 
 class SupportTable(Mapping[str, Support]):
@@ -60,11 +78,11 @@ class SupportTable(Mapping[str, Support]):
                 f"the {self.backend} backend has no lowering for '{op.name}', at {op.location}; "
                 f"`python -m mixad ops` prints what it runs"
             )
-        for value in (*op.operands, *op.results):
-            if value.type.dtype not in row.dtypes:
+        for dtype in data_types(op):
+            if dtype not in row.dtypes:
                 raise UnsupportedOperationError(
-                    f"the {self.backend} backend does not run '{op.name}' on {DTYPE_NAMES[value.type.dtype]}, at "
-                    f"{op.location}; convert the operand (`x.astype(...)`)"
+                    f"the {self.backend} backend does not run '{op.name}' on {DTYPE_NAMES[dtype]}, at "
+                    f"{op.location}; it takes {_names(row.dtypes)}: convert the operand (`x.astype(...)`)"
                 )
         location = op.location
         if location.order:

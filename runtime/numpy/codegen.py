@@ -15,7 +15,7 @@ from ...ir.attributes import Dense
 from ...ir.graph import Graph, Operation, Value
 from ...ir.types import bfloat16
 from ...ops.definition import Rules
-from .table import LOWERINGS, Lowering
+from .table import LOWERINGS, Lowering, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
@@ -97,8 +97,10 @@ class Codegen:
         literal = len(op.operands) == 2 and op.name != "ad.mul_no_nan"
         values = [self._splats.get(value) is None for value in op.operands]
         short = [self._short(value, literal and any(values)) for value in op.operands]
-        if np.broadcast_shapes(*[shape for _, shape in short]) != op.result.type.shape:
-            short[0] = (self.full(op.operands[0]), op.result.type.shape)
+        wanted = op.result.type.shape
+        shapes = [shape for _, shape in short]
+        if wanted not in shapes and np.broadcast_shapes(*shapes) != wanted:
+            short[0] = (self.full(op.operands[0]), wanted)
         return [text for text, _ in short]
 
     # --- operations ------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ class Codegen:
             del kept[0]
         source, natural = self.full(x), tuple(kept)
         expression = source if natural == x.type.shape else f"{source}.reshape({natural})"
-        if natural != x.type.shape and any(True for _ in self.graph.uses(op.result)):
+        if natural != x.type.shape:
             name = f"v{len(self.names)}_"
             self.lines.append(f"{name} = {expression}")
             expression = name
@@ -134,11 +136,12 @@ class Codegen:
 
     def _general(self, op: Operation) -> None:
         lowering = LOWERINGS.get(op.name, _PLAIN)
-        template = lowering.template(op) if callable(lowering.template) else lowering.template
+        template = template_of(op)
         rules: Rules = op.definition.rules
         if template is None:
-            attributes = dict(op.attributes)
-            kernel = functools.partial(rules.evaluate, **attributes) if attributes else rules.evaluate
+            kernel = lowering.kernel or rules.evaluate
+            if op.attributes:
+                kernel = functools.partial(kernel, **op.attributes)
             name = self.bind(f"{op.definition.mnemonic}_", kernel)
             operands = [self.full(value) for value in op.operands]
             expression = f"{name}({', '.join(operands)})"
@@ -163,13 +166,20 @@ class Codegen:
         return self._storage.get(value, value)
 
     def _find_last_uses(self) -> dict[Operation, list[Value]]:
+        """Large intermediates by the operation behind which nothing reads them. A broadcast that is not
+        materialised is read through its source, which lives as long."""
         last: dict[Value, Operation] = {}
         for op in self.graph:
             for value in op.operands:
                 last[value] = op
-            if op.name in ("tensor.broadcast_in_dim",):
-                continue
+                while value.owner.name == "tensor.broadcast_in_dim":
+                    value = value.owner.operands[0]
+                    last[value] = op
         kept = set(self.graph.outputs)
+        for value in self.graph.outputs:
+            while value.owner.name == "tensor.broadcast_in_dim":
+                value = value.owner.operands[0]
+                kept.add(value)
         found: dict[Operation, list[Value]] = {}
         for value, op in last.items():
             if value.type.nbytes >= DELETE_FROM and value not in kept and value.owner.name != "tensor.constant":
@@ -177,11 +187,10 @@ class Codegen:
         return found
 
     def _delete(self, op: Operation) -> None:
-        # A broadcast that is not materialised is read through its source, which must then live on.
         names = [
             self.names[value]
             for value in self._last_use.get(op, ())
-            if value in self.names and op.name != "tensor.broadcast_in_dim" and self.names[value][0] == "v"
+            if value in self.names and self.names[value][0] == "v"
         ]
         if names:
             self.lines.append(f"del {', '.join(names)}")

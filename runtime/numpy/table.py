@@ -1,7 +1,8 @@
 """What the NumPy backend runs, and the code it writes for each operation.
 
 One row an operation: its element types, and a template (or a function of the operation that gives one).
-``{0}`` is the first operand. An operation whose row has no template is run by its reference meaning.
+``{0}`` is the first operand. An operation without a row is written as the NumPy function that is its reference
+meaning, or calls the reference meaning where that is more than one function.
 """
 
 from __future__ import annotations
@@ -14,29 +15,48 @@ import numpy as np
 
 from ...ir.definition import registered
 from ...ir.graph import Operation
-from ...ir.types import BOOL, COMPLEX, DTYPE_NAMES, FLOATING, INEXACT, INTEGER
+from ...ir.types import COMPLEX, DTYPE_NAMES
 from ..support import Support, SupportTable
 
 #: Text with ``{0}``, ``{1}``, ... for operands, or what gives it (None: use the reference meaning).
 Template = str | Callable[[Operation], str | None] | None
 
-REAL: Final = FLOATING | INTEGER
-NUMBERS: Final = INEXACT | INTEGER
-EVERY: Final = frozenset(DTYPE_NAMES)
-
 
 @dataclass(frozen=True)
 class Lowering:
-    """One row: how the operation is written. ``view`` where the result shares the operand's memory."""
+    """One row: how the operation is written. ``view`` where the result shares the operand's memory. ``kernel`` is
+    called where there is no template, in place of the reference meaning."""
 
     template: Template = None
     view: bool = False
+    kernel: Callable[..., Any] | None = None
+
+
+def template_of(op: Operation) -> str | None:
+    """The code of one operation; None where a function has to be called."""
+    lowering = LOWERINGS.get(op.name)
+    if lowering is not None:
+        return lowering.template(op) if callable(lowering.template) else lowering.template
+    meaning = op.definition.rules.evaluate
+    if isinstance(meaning, np.ufunc):
+        return f"np.{meaning.__name__}({', '.join(f'{{{index}}}' for index in range(meaning.nin))})"
+    return None
+
+
+def _mul_no_nan(x: Any, y: Any) -> Any:
+    """The product, mended only where it has to be: a finite sum shows that nothing is NaN or infinite."""
+    product = np.asarray(x * y)
+    if not np.isfinite(np.add.reduce(product, axis=None)):
+        np.copyto(product, 0, where=np.equal(x, 0))
+    return product
 
 
 def _reduction(ufunc: str) -> Template:
     def template(op: Operation) -> str | None:
-        # NumPy widens small integers in sums and products; the reference meaning does not.
-        if op.result.type.dtype.kind in "iu" and ufunc in ("add", "multiply"):
+        # NumPy widens small integers in sums and products, and accumulates 16-bit floating point numbers as they
+        # are; the reference meaning does the opposite.
+        dtype = op.result.type.dtype
+        if ufunc in ("add", "multiply") and (dtype.kind in "iu" or dtype.itemsize == 2):
             return None
         axes = op.attributes["axes"]
         axis = axes[0] if len(axes) == 1 else axes
@@ -128,39 +148,12 @@ def _dtype_text(op: Operation) -> str:
     return "bfloat16" if DTYPE_NAMES[dtype] == "bf16" else f"np.{dtype.name if dtype.kind != 'b' else 'bool_'}"
 
 
-_UNARY: Final = {
-    "neg": "-{0}",
-    "abs": "np.abs({0})",
-    "sign": None,
-    "square": "np.square({0})",
-    "sqrt": "np.sqrt({0})",
-    "exp": "np.exp({0})",
-    "expm1": "np.expm1({0})",
-    "log": "np.log({0})",
-    "log1p": "np.log1p({0})",
-    "sin": "np.sin({0})",
-    "cos": "np.cos({0})",
-    "tan": "np.tan({0})",
-    "asin": "np.arcsin({0})",
-    "acos": "np.arccos({0})",
-    "atan": "np.arctan({0})",
-    "sinh": "np.sinh({0})",
-    "cosh": "np.cosh({0})",
-    "tanh": "np.tanh({0})",
-    "asinh": "np.arcsinh({0})",
-    "acosh": "np.arccosh({0})",
-    "atanh": "np.arctanh({0})",
-}
-
 LOWERINGS: Final[dict[str, Lowering]] = {
-    **{f"tensor.{name}": Lowering(template) for name, template in _UNARY.items()},
+    "tensor.neg": Lowering("-{0}"),
     "tensor.add": Lowering(_arithmetic("+", but_for="b")),
     "tensor.sub": Lowering(_arithmetic("-", but_for="b")),
     "tensor.mul": Lowering(_arithmetic("*", but_for="b")),
     "tensor.div": Lowering(_arithmetic("/", but_for="biu")),
-    "tensor.atan2": Lowering("np.arctan2({0}, {1})"),
-    "tensor.maximum": Lowering("np.maximum({0}, {1})"),
-    "tensor.minimum": Lowering("np.minimum({0}, {1})"),
     "tensor.compare": Lowering(_compare),
     "tensor.logical_and": Lowering("{0} & {1}"),
     "tensor.logical_or": Lowering("{0} | {1}"),
@@ -179,11 +172,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.contract": Lowering(_contract),
     "tensor.convert": Lowering(lambda op: f"{{0}}.astype({_dtype_text(op)})"),
     "ad.stop_gradient": Lowering("{0}", view=True),
-}
-
-#: Element types by operation; an operation that is not named takes floating-point numbers.
-_DTYPES: Final[dict[str, frozenset[np.dtype[Any]]]] = {
-    **{f"tensor.{name}": FLOATING for name in ("sign", "floor", "ceil", "round", "trunc", "erf", "sigmoid", "atan2")},
+    "ad.mul_no_nan": Lowering(kernel=_mul_no_nan),
 }
 
 
@@ -191,7 +180,7 @@ def support_table() -> SupportTable:
     """The declared table of the NumPy backend: every registered operation with a meaning, at any order, on
     the element types that its type rule takes."""
     rows = {
-        name: Support(_DTYPES.get(name, EVERY))
+        name: Support(frozenset(dtype for dtype in DTYPE_NAMES if definition.rules.takes(dtype)))
         for name, definition in registered().items()
         if definition.rules is not None
     }

@@ -189,6 +189,45 @@ def chains(order):
     return ["".join(modes) for modes in itertools.product("jr", repeat=order)]
 
 
+def difference(function, h=2e-3):
+    """The derivatives of a function of a number at 0, extrapolated twice (Romberg): the error is of order h**6."""
+    steps = [[(a - b) / (2 * k * h) for a, b in zip(function(k * h), function(-k * h), strict=True)] for k in (1, 2, 4)]
+    found = []
+    for one, two, four in zip(*steps, strict=True):
+        first, second = (4 * one - two) / 3, (4 * two - four) / 3
+        found.append((16 * first - second) / 15)
+    return found
+
+
+def inner(xs, ys):
+    """The real part of the bilinear product of two lists of arrays."""
+    return sum(np.sum(np.asarray(x) * np.asarray(y)).real for x, y in zip(xs, ys, strict=True))
+
+
+def check_chain(graph, inputs, runners, modes, rng, tolerance=2e-7):
+    """The derivative by ``modes`` against differences of the level below it, and the backend against the
+    interpreter. ``runners`` holds what is compiled, by modes. Returns the derivative."""
+    count = len(inputs)
+    below = runners[modes[:-1]]
+    runner = runners[modes] = Runner(chain(graph, modes))
+    seeds = [random_like(rng, type) for type in below.inputs[count:]]
+    weights = [random_like(rng, type) for type in runner.inputs[len(below.inputs) :]]
+    found = runner.run(*inputs, *seeds, *weights)
+    check_types(runner, found)
+    directions = weights if modes[-1] == "j" else [random_like(rng, type) for type in below.inputs[:count]]
+    changes = difference(lambda h: below.run(*[x + h * d for x, d in zip(inputs, directions, strict=True)], *seeds))
+    if modes[-1] == "j":
+        pairs = zip(found, changes, strict=True)
+    else:
+        pairs = [(inner(found, directions), inner(changes, weights))]
+    for each, change in pairs:
+        scale = max(1.0, np.max(np.abs(change), initial=0.0))
+        np.testing.assert_allclose(each, change, rtol=tolerance, atol=tolerance * scale, err_msg=modes)
+    for each, wanted in zip(found, runner.interpret(*inputs, *seeds, *weights), strict=True):
+        assert_close(each, wanted, ulps=64, err=modes)
+    return found
+
+
 def parameters(cases, **kwargs):
     """The cases as pytest's parameters."""
     return pytest.mark.parametrize("case", cases, ids=ids, **kwargs)

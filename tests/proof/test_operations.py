@@ -1,10 +1,9 @@
 """Every registered operation, on the samples beside it: the NumPy backend against the reference interpreter, and
 derivatives to third order, forward and reverse in every mixture, against differences of the order below."""
 
-import ml_dtypes
 import numpy as np
 import pytest
-from mixad.ir.types import DTYPE_NAMES, INEXACT
+from mixad.ir.types import DTYPE_NAMES
 
 from .programs import (
     CASES,
@@ -14,9 +13,11 @@ from .programs import (
     base,
     chain,
     chains,
+    check_chain,
     check_types,
     differentiable,
     expanded,
+    inner,
     parameters,
     random_like,
     round_trips,
@@ -59,7 +60,7 @@ def test_numpy_backend_is_the_reference(case):
             for found, wanted in zip(results, expected, strict=True):
                 assert_close(found, wanted)
             for before, after in zip(kept, given, strict=True):
-                np.testing.assert_array_equal(before, after)
+                assert before.tobytes() == after.tobytes()
             for result in results:
                 assert not any(np.shares_memory(result, array) for array in given)
 
@@ -84,48 +85,6 @@ def test_numpy_backend_takes_integer_operands_as_inputs(case):
 # --- derivatives ---------------------------------------------------------------------------------
 
 
-def _difference(function, h=2e-3):
-    """The derivatives of a function of a number at 0, extrapolated twice (Romberg): the error is of order h**6."""
-    steps = [[(a - b) / (2 * k * h) for a, b in zip(function(k * h), function(-k * h), strict=True)] for k in (1, 2, 4)]
-    found = []
-    for one, two, four in zip(*steps, strict=True):
-        first, second = (4 * one - two) / 3, (4 * two - four) / 3
-        found.append((16 * first - second) / 15)
-    return found
-
-
-def _inner(xs, ys):
-    """The real part of the bilinear product of two lists of arrays."""
-    return sum(np.sum(np.asarray(x) * np.asarray(y)).real for x, y in zip(xs, ys, strict=True))
-
-
-def _check_chain(definition, number, graph, inputs, runners, modes, rng):
-    """Level len(modes) against differences of the level below it; ``runners`` holds what is compiled."""
-    count = len(inputs)
-    below = runners[modes[:-1]]
-    runner = runners[modes] = Runner(chain(graph, modes))
-    seeds = [random_like(rng, type) for type in below.inputs[count:]]
-    weights = [random_like(rng, type) for type in runner.inputs[len(below.inputs) :]]
-    found = runner.run(*inputs, *seeds, *weights)
-    check_types(runner, found)
-    if definition.name == "ad.stop_gradient":
-        assert not any(np.any(each) for each in found)
-        return
-    directions = weights if modes[-1] == "j" else [random_like(rng, type) for type in below.inputs[:count]]
-
-    def at(h):
-        return below.run(*[x + h * d for x, d in zip(inputs, directions, strict=True)], *seeds)
-
-    changes = _difference(at)
-    if modes[-1] == "j":
-        for each, change in zip(found, changes, strict=True):
-            np.testing.assert_allclose(each, change, rtol=2e-7, atol=2e-7, err_msg=modes)
-    else:
-        np.testing.assert_allclose(_inner(found, directions), _inner(changes, weights), rtol=2e-7, atol=2e-7)
-    for each, wanted in zip(found, runner.interpret(*inputs, *seeds, *weights), strict=True):
-        assert_close(each, wanted, ulps=64, err=modes)
-
-
 def _check_orders(case, dtype, orders):
     definition, number = case
     graph, inputs = base(definition, number, sample_arrays(*case, dtype))
@@ -133,7 +92,18 @@ def _check_orders(case, dtype, orders):
     runners = {"": Runner(chain(graph, ""))}
     for order in range(1, orders + 1):
         for modes in chains(order):
-            _check_chain(definition, number, graph, inputs, runners, modes, rng)
+            if definition.name == "ad.stop_gradient":
+                _check_stopped(graph, inputs, modes, rng)
+            else:
+                check_chain(graph, inputs, runners, modes, rng)
+
+
+def _check_stopped(graph, inputs, modes, rng):
+    """Every derivative is exactly zero."""
+    runner = Runner(chain(graph, modes))
+    found = runner.run(*inputs, *[random_like(rng, type) for type in runner.inputs[len(inputs) :]])
+    check_types(runner, found)
+    assert not any(np.any(each) for each in found)
 
 
 @parameters(DIFFERENTIABLE)
@@ -176,4 +146,4 @@ def test_pushing_and_pulling_are_adjoint(case):
     v = [random_like(rng, type) for type in pushing.inputs[len(inputs) :]]
     w = [random_like(rng, type) for type in pulling.inputs[len(inputs) :]]
     pushed, pulled = pushing.run(*inputs, *v), pulling.run(*inputs, *w)
-    np.testing.assert_allclose(_inner(pushed, w), _inner(v, pulled), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(inner(pushed, w), inner(v, pulled), rtol=1e-12, atol=1e-12)
