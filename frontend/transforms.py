@@ -28,12 +28,11 @@ def grad(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
     Raises `DerivativeError` for an argument that is not floating point, `NonScalarOutputError` for an output
     of more than one number.
     """
-    both = value_and_grad(fun, argnums, has_aux)
 
     @derived(fun, "grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, found = both(*args, **kwargs)
-        return (found, value[1]) if has_aux else found
+        aux, _, found = _gradient(fun, argnums, has_aux, False, args, kwargs)
+        return (found, aux) if has_aux else found
 
     return gradient
 
@@ -43,23 +42,30 @@ def value_and_grad(fun: Function, argnums: int | Sequence[int] = 0, has_aux: boo
 
     @derived(fun, "value_and_grad")
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        chosen = Selection("grad", argnums, args)
-
-        def body(trace: Trace, *leaves: TracedArray) -> Any:
-            recorded = record(
-                lambda *inner: chosen.call(fun, inner, kwargs), name_of(fun), leaves, trace, has_aux, chosen.names(fun)
-            )
-            _check_scalar(recorded)
-            outputs, gradients = requests.vjp(trace, recorded, range(len(leaves)), None)
-            value = trees.unflatten(recorded.structure, outputs[:1])
-            if has_aux:
-                value = (value, trees.unflatten(recorded.aux_structure, outputs[1:]))
-            return value, list(gradients)
-
-        value, gradients = requests.run(body, chosen.leaves)
-        return value, chosen.result(gradients)
+        aux, value, found = _gradient(fun, argnums, has_aux, True, args, kwargs)
+        return ((value, aux), found) if has_aux else (value, found)
 
     return value_and_gradient
+
+
+def _gradient(
+    fun: Function, argnums: int | Sequence[int], has_aux: bool, with_value: bool, args: Any, kwargs: Any
+) -> tuple[Any, Any, Any]:
+    """Auxiliary results, value (None where it is not wanted, so that nothing computes it), gradient."""
+    chosen = Selection("grad", argnums, args)
+
+    def body(trace: Trace, *leaves: TracedArray) -> Any:
+        recorded = record(
+            lambda *inner: chosen.call(fun, inner, kwargs), name_of(fun), leaves, trace, has_aux, chosen.names(fun)
+        )
+        _check_scalar(recorded)
+        outputs, gradients = requests.vjp(trace, recorded, range(len(leaves)), None)
+        aux = trees.unflatten(recorded.aux_structure, outputs[1:]) if has_aux else None
+        value = trees.unflatten(recorded.structure, outputs[:1]) if with_value else None
+        return aux, value, list(gradients)
+
+    aux, value, gradients = requests.run(body, chosen.leaves)
+    return aux, value, chosen.result(gradients)
 
 
 def _check_scalar(recorded: Recorded) -> None:
