@@ -7,9 +7,8 @@ Hessian (650 x 650) is never formed. Run with ``python examples/classifier.py``.
 import time
 from pathlib import Path
 
-import numpy as np
-
 import mixad as mx
+import numpy as np
 
 L2 = 1e-3
 
@@ -54,14 +53,14 @@ def newton_direction(parameters, gradient, images, labels):
     step = {name: np.zeros_like(each) for name, each in gradient.items()}
     residual = {name: -each for name, each in gradient.items()}
     direction, squared, goal = residual, inner(residual, residual), 0.01 * inner(gradient, gradient)
-    for products in range(1, 200):
+    products = 0
+    while squared > goal and products < 200:
+        products += 1
         curved = hessian_product(parameters, direction, images, labels)
         length = squared / inner(direction, curved)
         step = combine(length, direction, step)
         residual = combine(-length, curved, residual)
         previous, squared = squared, inner(residual, residual)
-        if squared <= goal:
-            break
         direction = combine(squared / previous, direction, residual)
     return step, products
 

@@ -6,9 +6,8 @@ Run with ``python examples/quickstart.py``.
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 import mixad as mx
+import numpy as np
 
 x = np.array([[0.8, 0.6, 0.2], [1.8, 1.3, 1.1]], np.float32)
 y = np.array([[0.11, 3.3, 1.1], [1.1, 0.2, 1.4], [1.1, 2.2, 0.3]], np.float32)

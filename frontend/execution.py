@@ -41,9 +41,9 @@ class Family:
     def programs(self, trace: Trace, record: Record) -> tuple[Programs, list[Any]]:
         """The programs for this call's trace, and the values of its lifted numbers."""
         numbers = [_number_key(number) for number, _ in trace.numbers]
-        programs, lift, order = self._state
+        programs, _, order = self._state
         if numbers != self._numbers:
-            programs, lift, order = self._lift(numbers, record)
+            programs, _, order = self._lift(numbers, record)
         return programs, [np.asarray(*trace.numbers[position]) for position in order]
 
     def _lift(self, numbers: list[Any], record: Record) -> tuple[Programs, frozenset[int], tuple[int, ...]]:
@@ -129,7 +129,9 @@ def run_request(root: Trace, op: Operation, operands: Sequence[Any]) -> tuple[An
     for trace in root.functions.values():
         module.functions[trace.name] = trace.copy_function()
     programs = _requests.get((module_fingerprint(module), epoch()), lambda: compile_module(module, NUMPY))
-    return programs["value"].run(*[np.asarray(array, value.type.dtype) for array, value in zip(operands, op.operands, strict=True)])
+    return programs["value"].run(
+        *[np.asarray(array, value.type.dtype) for array, value in zip(operands, op.operands, strict=True)]
+    )
 
 
 def clear_caches() -> None:

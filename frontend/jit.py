@@ -18,7 +18,6 @@ import numpy as np
 from ..ir.errors import TraceError
 from ..runtime.compiler import epoch
 from . import trees
-from .array import TracedArray
 from .execution import find_programs, input_arrays
 from .requests import check_result, is_array, root_argument, traced
 from .tracing import Trace, active, current_trace
@@ -100,16 +99,16 @@ class Compiled:
         try:
             entries = self._entries.get(key)
         except TypeError as error:
-            raise TraceError(f"jit: an argument that is no array must be hashable, to tell calls apart: {error}") from None
+            raise TraceError(
+                f"jit: an argument that is no array must be hashable, to tell calls apart: {error}"
+            ) from None
         if entries is None:
             return self._trace(key, arrays, args, kwargs)
         return self._run(entries, [np.asarray(x) for x in arrays], args, kwargs, key)
 
     def _binding_keys(self) -> list[Hashable]:
         """What the function's own closure and global variables are now: numbers by value, others by identity."""
-        return [
-            (type(value), repr(value)) if type(value) in _BY_VALUE else id(value) for value in self._bound()
-        ]
+        return [(type(value), repr(value)) if type(value) in _BY_VALUE else id(value) for value in self._bound()]
 
     def _bound(self) -> list[Any]:
         return [*map(_contents, self._cells), *map(self._globals.get, self._names)]
@@ -186,8 +185,8 @@ class Compiled:
 def jit(fun: Function | None = None, *, static_argnums: int | Sequence[int] = ()) -> Any:
     """Compile a function of arrays. Usable as a decorator, with or without arguments.
 
-    Arrays and numbers among the arguments are traced; strings, None, booleans and the arguments in ``static_argnums`` are
-    part of the signature. Each new signature is traced and compiled once. The contents of arrays that the function
+    Arrays and numbers among the arguments are traced; strings, None, booleans and the arguments in
+    ``static_argnums`` are part of the signature. Each new signature is traced and compiled once. The contents of arrays that the function
     captures are read at every call; other things that it reads from its surroundings are read when it is traced, but
     for its own closure and global variables, which belong to the signature.
     """
@@ -202,7 +201,8 @@ def _is_dynamic(leaf: Any) -> bool:
 
 
 def _signature(leaf: Any) -> Hashable:
-    return type(leaf) if type(leaf) in _SCALARS else (leaf.shape, leaf.dtype)
+    kind: type = type(leaf)
+    return kind if kind in _SCALARS else (leaf.shape, leaf.dtype)
 
 
 def _bindings(fun: Function) -> tuple[Sequence[Any], dict[str, Any], Sequence[str]]:

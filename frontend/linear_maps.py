@@ -35,7 +35,7 @@ class LinearMap:
 
     def record(self, trace: Trace, leaves: Sequence[TracedArray]) -> Recorded:
         """Trace the function."""
-        self.recorded = record(
+        return record(
             lambda *inner: self.chosen.call(self.fun, inner, {}),
             name_of(self.fun),
             leaves,
@@ -43,7 +43,6 @@ class LinearMap:
             self.has_aux,
             self.chosen.names(self.fun),
         )
-        return self.recorded
 
     def seed_types(self, recorded: Recorded) -> list[TensorType]:
         """Types of what is seeded: outputs for a pullback, inputs for a pushforward."""
@@ -63,8 +62,8 @@ class LinearMap:
     def in_trace(self, trace: Trace) -> list[Any]:
         """The function's outputs, recorded in ``trace``."""
         self._trace = trace
-        recorded = self.record(trace, [traced(leaf, trace) for leaf in self.chosen.leaves])
-        return requests.call(trace, recorded)
+        self.recorded = self.record(trace, [traced(leaf, trace) for leaf in self.chosen.leaves])
+        return requests.call(trace, self.recorded)
 
     def at_once(self) -> list[Any]:
         """The function's outputs, computed now; the residuals are kept."""
@@ -76,6 +75,7 @@ class LinearMap:
             root = Trace("main", None, lift)
             with active(root):
                 recorded = self.record(root, [root_argument(root, leaf) for leaf in self.chosen.leaves])
+                self.recorded = recorded
                 seeds = [root.add_input(type) for type in self.seed_types(recorded)]
                 outputs, derived = self.request(root, recorded, seeds)
                 count = len(outputs)
@@ -99,7 +99,10 @@ class LinearMap:
         types = self.seed_types(self.recorded)
         trace = current_trace()
         if trace is None:
-            seeds = [seed_array(leaf, type, self.kind, f"seed {i}") for i, (leaf, type) in enumerate(zip(leaves, types, strict=True))]
+            seeds = [
+                seed_array(leaf, type, self.kind, f"seed {i}")
+                for i, (leaf, type) in enumerate(zip(leaves, types, strict=True))
+            ]
             return list(self._backward(*self._residuals, *seeds))
         values = [
             seed_value(trace, leaf, type, self.kind, f"seed {i}")
@@ -123,10 +126,13 @@ class LinearMap:
         """The tangent of the function's output, for tangents of its arguments."""
         leaves = seed_leaves(self.kind, list(tangents), self.chosen.structure)
         pushed = dict(zip(self.recorded.differentiable, self.apply(leaves), strict=True))
-        return trees.unflatten(self.recorded.structure, [
-            pushed[i] if i in pushed else requests.zeros_of(type)
-            for i, type in enumerate(self.recorded.outputs[: self.recorded.count])
-        ])
+        return trees.unflatten(
+            self.recorded.structure,
+            [
+                pushed[i] if i in pushed else requests.zeros_of(type)
+                for i, type in enumerate(self.recorded.outputs[: self.recorded.count])
+            ],
+        )
 
 
 def linear_map(kind: str, fun: Function, primals: Sequence[Any], has_aux: bool) -> Any:

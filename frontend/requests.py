@@ -82,9 +82,7 @@ def record(
     array.
     """
     inner = trace.function(name)
-    parameters = [
-        TracedArray(inner, inner.add_argument(own_value(each, trace)), each._weak) for each in arguments
-    ]
+    parameters = [TracedArray(inner, inner.add_argument(own_value(each, trace)), each._weak) for each in arguments]
     for parameter, hint in zip(parameters, names, strict=False):
         parameter._value.name = hint
     with active(inner):
@@ -92,7 +90,9 @@ def record(
         aux: Any = ()
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
-                raise TraceError(f"@{name} with has_aux=True returns {type(result).__name__}; it must return (out, aux)")
+                raise TraceError(
+                    f"@{name} with has_aux=True returns {type(result).__name__}; it must return (out, aux)"
+                )
             result, aux = result
         leaves, structure = trees.flatten(result)
         aux_leaves, aux_structure = trees.flatten(aux)
@@ -117,12 +117,14 @@ def check_result(leaf: Any, name: str) -> Any:
     if is_array(leaf):
         return leaf
     raise TraceError(
-        f"@{name} returns {leaf!r:.60} of type {type(leaf).__name__}, which is no array, at {user_location(2)}; a function "
-        "to differentiate or compile returns arrays, numbers, or containers of them"
+        f"@{name} returns {leaf!r:.60} of type {type(leaf).__name__}, which is no array, at {user_location(2)}; a "
+        "function to differentiate or compile returns arrays, numbers, or containers of them"
     )
 
 
-def _request(trace: Trace, definition: Any, operands: Sequence[Value], attributes: Any, types: Any) -> list[TracedArray]:
+def _request(
+    trace: Trace, definition: Any, operands: Sequence[Value], attributes: Any, types: Any
+) -> list[TracedArray]:
     op = Operation(definition, tuple(operands), attributes, types, (), user_location(3))
     trace.append(op)
     return [TracedArray(trace, value) for value in op.results]
@@ -212,8 +214,8 @@ def check_input(leaf: Any, function: str, path: str) -> Any:
             return traced(leaf, trace)
     if not is_array(leaf):
         raise DerivativeError(
-            f"{function}: argument {path} is {leaf!r:.40} of type {type(leaf).__name__}, at {user_location(2)}; only arrays "
-            "and numbers have derivatives: choose others with argnums"
+            f"{function}: argument {path} is {leaf!r:.40} of type {type(leaf).__name__}, at {user_location(2)}; only "
+            "arrays and numbers have derivatives: choose others with argnums"
         )
     key = dtype_key(leaf)
     if np.dtype(key).kind not in "fcV":

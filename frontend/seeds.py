@@ -38,8 +38,8 @@ def check_seed(seed: Any, type: TensorType, what: str, place: str) -> Any:
     if shape_of(seed) != type.shape or not (weak or key == type.dtype):
         found = key.__name__ if weak else key
         raise DerivativeError(
-            f"{what}: {place} has shape {shape_of(seed)} and dtype {found}, and shape {type.shape} and dtype {type.dtype} "
-            f"are needed, at {user_location(2)}"
+            f"{what}: {place} has shape {shape_of(seed)} and dtype {found}, and shape {type.shape} and dtype "
+            f"{type.dtype} are needed, at {user_location(2)}"
         )
     return seed
 

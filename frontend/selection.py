@@ -28,7 +28,8 @@ class Selection:
         for number in chosen:
             if not -len(args) <= number < len(args):
                 raise DerivativeError(
-                    f"{what}: argnums has {number} and {len(args)} positional arguments are given, at {user_location(2)}"
+                    f"{what}: argnums has {number} and {len(args)} positional arguments are given, at "
+                    f"{user_location(2)}"
                 )
         self.positions = [number % len(args) for number in chosen]
         trees_of = [args[position] for position in self.positions]
@@ -36,7 +37,9 @@ class Selection:
         if any(not _is_differentiable(leaf) for leaf in self.leaves):
             paths = trees.leaf_paths(trees_of)
             self.leaves = [
-                check_input(leaf, what, f"{self.positions[int(path[1 : path.index(']')])]}{path[path.index(']') + 1 :]}")
+                check_input(
+                    leaf, what, f"{self.positions[int(path[1 : path.index(']')])]}{path[path.index(']') + 1 :]}"
+                )
                 for leaf, path in zip(self.leaves, paths, strict=True)
             ]
 

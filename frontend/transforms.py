@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..ir import user_location
-from ..ir.errors import NonScalarOutputError, DerivativeError
+from ..ir.errors import DerivativeError, NonScalarOutputError
 from . import requests, trees
 from .array import TracedArray
 from .linear_maps import linear_map
@@ -72,8 +70,8 @@ def _check_scalar(recorded: Recorded) -> None:
     types = recorded.outputs[: recorded.count]
     if len(types) != 1:
         raise NonScalarOutputError(
-            f"grad: @{recorded.name} returns {len(types)} arrays and 1 number is needed, at {user_location(2)}; return their "
-            "sum, use has_aux for the others, or use vjp or jacrev"
+            f"grad: @{recorded.name} returns {len(types)} arrays and 1 number is needed, at {user_location(2)}; return "
+            "their sum, use has_aux for the others, or use vjp or jacrev"
         )
     (type,) = types
     if type.shape:
@@ -97,7 +95,9 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     count = len(chosen.leaves)
 
     def body(trace: Trace, *leaves: TracedArray) -> Any:
-        recorded = record(lambda *inner: chosen.call(fun, inner, {}), name_of(fun), leaves[:count], trace, has_aux, chosen.names(fun))
+        recorded = record(
+            lambda *inner: chosen.call(fun, inner, {}), name_of(fun), leaves[:count], trace, has_aux, chosen.names(fun)
+        )
         values = [
             seed_value(trace, seed, primal._value.type, "jvp", f"tangent {i}")
             for i, (seed, primal) in enumerate(zip(leaves[count:], leaves, strict=False))

@@ -5,6 +5,7 @@ A dataclass is a container without being registered by the user: it is registere
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable
 from typing import Any, Final
@@ -26,10 +27,8 @@ def _register_dataclass(cls: type) -> None:
             object.__setattr__(instance, name, child)
         return instance
 
-    try:
+    with contextlib.suppress(ValueError):  # another thread was first
         optree.register_pytree_node(cls, flatten, unflatten, namespace=NAMESPACE)
-    except ValueError:
-        pass  # another thread was first
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:

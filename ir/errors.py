@@ -7,6 +7,8 @@ what to do about it.
 
 from __future__ import annotations
 
+import numpy as np
+
 
 class MixadError(Exception):
     """Base of every error raised by mixad."""
@@ -35,6 +37,14 @@ class DTypeConstraint(ConstraintError, TypeError):
 
 class ShapeError(MixadError, ValueError):
     """Shapes or values that do not fit together."""
+
+
+class NoAxisError(MixadError, np.exceptions.AxisError):
+    """An axis that the array does not have; also NumPy's AxisError (a ValueError and an IndexError)."""
+
+
+class BoundsError(MixadError, IndexError):
+    """An index beyond the array's size, or of a kind that is no index."""
 
 
 class DTypeError(MixadError, TypeError):

@@ -57,9 +57,7 @@ class PatternTable:
         return counts
 
     @staticmethod
-    def _replace(
-        op: Operation, values: Sequence[Value], recorder: _Recorder, pending: dict[Operation, None]
-    ) -> None:
+    def _replace(op: Operation, values: Sequence[Value], recorder: _Recorder, pending: dict[Operation, None]) -> None:
         """Put ``values`` in place of ``op``, and look again at its users and at what the pattern made."""
         graph = recorder.graph
         users = [user for result in op.results for user, _ in graph.uses(result) if user is not graph.end]

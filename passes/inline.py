@@ -54,9 +54,7 @@ def _inline_calls(graph: Graph, module: Module) -> int:
 def references(module: Module, name: str) -> int:
     """How often the module's operations refer to the function ``name``."""
     reference = SymbolRef(name)
-    return sum(
-        reference in op.attributes.values() for graph in module for op in graph if op.definition.rules is None
-    )
+    return sum(reference in op.attributes.values() for graph in module for op in graph if op.definition.rules is None)
 
 
 def _drop_unreferenced(module: Module) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ..ir.errors import PassError
 from ..ir.module import Module
@@ -68,8 +68,8 @@ class PassRecord:
     statistics: dict[str, int]
 
 
-class Instrument(Protocol):
-    """An observer of a pass manager, such as a dump or the verifier."""
+class Instrument:
+    """An observer of a pass manager, such as a dump or the verifier: override what is of interest."""
 
     def before_pass(self, run: Pass, module: Module, depth: int) -> None:
         """Called before a pass runs."""

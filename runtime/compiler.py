@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from ..ir.module import Module
 from ..passes import Instrument, PassLog, PassManager
@@ -14,7 +13,7 @@ from .backend import Backend
 from .program import Program
 
 
-class Observer(Instrument, Protocol):
+class Observer(Instrument):
     """Watches one compilation, such as a dump."""
 
     def start(self, module: Module, pipeline: str) -> None:

@@ -88,9 +88,7 @@ def _arithmetic(sign: str, *, but_for: str = "") -> Template:
 def _slice(op: Operation) -> str:
     a = op.attributes
     parts = []
-    for start, size, step, extent in zip(
-        a["starts"], a["sizes"], a["steps"], op.operands[0].type.shape, strict=True
-    ):
+    for start, size, step, extent in zip(a["starts"], a["sizes"], a["steps"], op.operands[0].type.shape, strict=True):
         if (start, size, step) == (0, extent, 1):
             parts.append(":")
             continue
@@ -122,7 +120,7 @@ def _gather(op: Operation) -> str | None:
 
 def _contract(op: Operation) -> str | None:
     """A product that BLAS takes as it is: of vectors and matrices, transposed where that costs nothing."""
-    x, y = op.operands
+    x = op.operands[0]
     inputs, _, out = op.attributes["spec"].partition("->")
     left, _, right = inputs.partition(",")
     if x.type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):

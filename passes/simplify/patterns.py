@@ -1,0 +1,67 @@
+"""The table of canonicalize's patterns, and what patterns ask of values.
+
+Every rewrite gives the same bits as what it replaces, or fewer roundings. The exceptions, which concern zeros and
+infinite factors inside derivatives, are named where they stand.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from ...ir.attributes import Dense
+from ...ir.graph import Operation, Value
+from ...ir.rewriting import PatternTable
+from ...ir.types import FLOATING, TensorType
+
+table = PatternTable()
+
+
+def splat(value: Value) -> complex | None:
+    """The number that a constant repeats; None for anything else, NaN included."""
+    op = value.owner
+    if op.name != "tensor.constant":
+        return None
+    dense: Dense = op.attributes["value"]
+    if not dense.is_splat:
+        return None
+    number: complex = dense.data.item()
+    return number if number == number else None
+
+
+def defined_by(value: Value, name: str) -> Operation | None:
+    """The operation that makes ``value``, if it is called ``name``."""
+    return value.owner if value.owner.name == name else None
+
+
+def has_one_use(value: Value) -> bool:
+    """Whether ``value`` is used once: what makes it goes when that use does."""
+    graph = value.owner.graph
+    return graph is not None and graph.has_one_use(value)
+
+
+def factor(value: Value) -> Fraction | None:
+    """The finite number that a floating-point constant repeats; None for anything else."""
+    if value.type.dtype not in FLOATING:
+        return None
+    number = splat(value)
+    return Fraction(float(np.real(number))) if number is not None and np.isfinite(number) else None
+
+
+def scaled(value: Value) -> tuple[Value, Fraction]:
+    """``value`` as something times a constant: (x, c) for ``x * c``, (value, 1) for anything else."""
+    if product := defined_by(value, "tensor.mul"):
+        number = factor(product.operands[1])
+        if number is not None:
+            return product.operands[0], number
+    return value, Fraction(1)
+
+
+def exactly(number: Fraction, type: TensorType) -> float | None:
+    """``number`` as a float, where the type's elements hold it to the last bit."""
+    if number.denominator > 2**1074 or abs(number) > Fraction(2) ** 1023:
+        return None
+    with np.errstate(all="ignore"):
+        rounded = float(np.asarray(float(number), type.dtype))
+    return rounded if np.isfinite(rounded) and Fraction(rounded) == number else None
