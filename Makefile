@@ -34,8 +34,11 @@ format: $(VENV)/.installed-test  ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.installed-bench  ## measure, beside HIPS autograd and JAX
-	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only
+bench: $(VENV)/.installed-bench  ## measure, beside HIPS autograd and JAX, and write docs/performance.md's tables
+	@mkdir -p build
+	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds \
+	    --benchmark-json=build/benchmarks.json
+	$(BIN)/python benchmarks/report.py build/benchmarks.json docs/performance.md
 
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

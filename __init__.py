@@ -1,8 +1,11 @@
 """mixad: automatic differentiation of NumPy programs, by graph passes that can be read."""
 
+from .frontend import aliases  # noqa: F401 (makes mixad.mindspore importable)
+from .frontend.grad_operation import GradOperation
 from .frontend.graphs import make_graph
 from .frontend.jacobians import hessian, jacfwd, jacrev
 from .frontend.jit import jit
+from .frontend.parameters import Parameter, ParameterTuple
 from .frontend.stop import stop_gradient
 from .frontend.transforms import grad, hvp, jvp, linearize, value_and_grad, vjp
 from .ir import Module, TensorType, parse_module
@@ -11,8 +14,11 @@ from .passes import PassManager
 from .tools.dump import dump
 
 __all__ = [
+    "GradOperation",
     "MixadError",
     "Module",
+    "Parameter",
+    "ParameterTuple",
     "PassManager",
     "TensorType",
     "dump",

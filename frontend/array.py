@@ -8,22 +8,26 @@ without it ``np.array([x, y])`` makes an object array of traced values, which `l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ..ir import Value, user_location
-from ..ir.errors import TraceError
+from ..ir.errors import ShapeError, TraceError
 from .tracing import Trace
+
+if TYPE_CHECKING:
+    from .views import Family, View
 
 
 class TracedArray:
     """An array whose operations are recorded. Shape and dtype are known, the numbers are not shown.
 
     ``weak`` is the Python number type of a value that came from a Python number, None for arrays.
+    Writing (``x[i] = v``, ``x += y``) replaces the value, and NumPy's views see it: see `views`.
     """
 
-    __slots__ = ("__weakref__", "_base", "_trace", "_value", "_views", "_weak")
+    __slots__ = ("__weakref__", "_family", "_seen", "_trace", "_value", "_view", "_weak")
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment]
 
@@ -31,6 +35,10 @@ class TracedArray:
         self._trace = trace
         self._value = value
         self._weak = weak
+        #: The array and its views, if there are any; the last write seen; how it views another array.
+        self._family: Family | None = None
+        self._seen = 0
+        self._view: View | None = None
 
     # --- what is known ---------------------------------------------------------------------------
 
@@ -75,14 +83,16 @@ class TracedArray:
     # --- NumPy's protocols -----------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from .ufuncs import dispatch
-
-        return dispatch(ufunc, method, inputs, kwargs)
+        if any(
+            hasattr(x, "__array_ufunc__") and not isinstance(x, TracedArray | np.ndarray | np.generic) for x in inputs
+        ):
+            return NotImplemented  # it holds an array, and knows how to take it out
+        return ufuncs.dispatch(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from .functions import dispatch
-
-        return dispatch(function, args, kwargs)
+        if not all(issubclass(each, TracedArray | np.ndarray) for each in types):
+            return NotImplemented
+        return functions.dispatch(function, args, kwargs)
 
     # --- decisions -------------------------------------------------------------------------------
 
@@ -93,6 +103,8 @@ class TracedArray:
                 f"{what} of a traced array of shape {self.shape} is ambiguous, at {user_location(3)}; use "
                 ".any() or .all(), or np.where for a choice by element"
             )
+        if self._family is not None and self._seen != self._family.writes:
+            views.refresh(self)
         decision = convert(np.asarray(self._trace.concrete(self._value)).reshape(()).item())
         self._trace.guards.append((self._value, decision))
         return decision
@@ -111,7 +123,11 @@ class TracedArray:
         return int(self._decide(int, "the integer value"))
 
     def __float__(self) -> float:
-        self._no_number("float", "np.sin and the like in place of math.sin, and keep the array as it is")
+        self._no_number(
+            "float",
+            "np.sin and the like in place of math.sin; to fill an array by z[i] = x, make it with mixad.numpy.zeros or "
+            "np.zeros_like(x), or join the parts with np.stack",
+        )
 
     def __complex__(self) -> complex:
         self._no_number("complex", ".astype(complex)")
@@ -119,7 +135,13 @@ class TracedArray:
     def item(self, *args: Any) -> Any:
         """Not for floating-point values: a plain number would lose its derivative."""
         if args:
-            return self.reshape(-1)[args[0]].item() if len(args) == 1 else self[args].item()
+            index = args[0] if len(args) == 1 and isinstance(args[0], tuple) else args
+            chosen = self.reshape(-1) if len(index) == 1 else self
+            return chosen[index].item()
+        if self.size != 1:
+            raise ShapeError(
+                f"item() of a traced array of shape {self.shape}, at {user_location(2)}; it takes one element"
+            )
         if self.dtype.kind in "iub":
             return self._decide(lambda number: number, "the value")
         return self._no_number("item", "the traced array itself")
@@ -135,48 +157,30 @@ class TracedArray:
             f"{what}() of a traced {self._value.type} would lose its derivative, at {user_location(3)}; use {instead}"
         )
 
+    # --- parts -----------------------------------------------------------------------------------
+
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
             raise TypeError("iteration over a 0-d traced array")
         return (self[index] for index in range(self.shape[0]))
 
+    def __getitem__(self, index: Any) -> TracedArray:
+        return indexing.read(self, index)
 
-def _operator(name: str, reverse: bool = False) -> Callable[[Any, Any], Any]:
-    def forward(self: Any, other: Any) -> Any:
-        from .ufuncs import operate
+    def __setitem__(self, index: Any, values: Any) -> None:
+        indexing.write(self, index, values)
 
-        return operate(name, self, other)
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
 
-    def backward(self: Any, other: Any) -> Any:
-        from .ufuncs import operate
+    if TYPE_CHECKING:
+        # The methods and operators that `methods` installs.
+        def __getattr__(self, name: str) -> Any: ...
+        def __lt__(self, other: Any) -> Any: ...
+        def __eq__(self, other: object) -> Any: ...
 
-        return operate(name, other, self)
 
-    return backward if reverse else forward
+_ARRAYS = (TracedArray, np.ndarray, np.generic)
 
-
-_OPERATORS = {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "true_divide",
-    "floordiv": "floor_divide",
-    "mod": "remainder",
-    "pow": "power",
-    "matmul": "matmul",
-    "and": "bitwise_and",
-    "or": "bitwise_or",
-    "xor": "bitwise_xor",
-}
-for _method, _ufunc in _OPERATORS.items():
-    setattr(TracedArray, f"__{_method}__", _operator(_ufunc))
-    setattr(TracedArray, f"__r{_method}__", _operator(_ufunc, reverse=True))
-for _method, _ufunc in {
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-    "eq": "equal",
-    "ne": "not_equal",
-}.items():
-    setattr(TracedArray, f"__{_method}__", _operator(_ufunc))
+# The modules below need the class, and the class calls them.
+from . import functions, indexing, methods, ufuncs, views  # noqa: E402, F401

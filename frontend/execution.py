@@ -86,6 +86,12 @@ def find_programs(
     return trace, programs, numbers
 
 
+def entry_program(programs: Programs) -> Program:
+    """The program that a caller runs: the first. Its name is that of the function that was compiled first, which may
+    be another one of the same fingerprint."""
+    return next(iter(programs.values()))
+
+
 _pauses = 0
 _pause_lock = threading.Lock()
 _collecting = False

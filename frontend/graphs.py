@@ -24,7 +24,7 @@ def make_graph(fun: Function) -> Function:
     @functools.wraps(fun, updated=())
     def module_of(*args: Any, **kwargs: Any) -> Module:
         leaves, structure = trees.flatten((args, kwargs))
-        root = Trace(name_of(fun).strip("<>"))
+        root = Trace(name_of(fun))
         names = argument_names(fun, range(len(args)), [len(trees.flatten(each)[0]) for each in args])
         with active(root):
             inputs = [_input(root, leaf) for leaf in leaves]

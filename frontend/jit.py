@@ -11,19 +11,23 @@ import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import FunctionType
+from typing import Any, Final
 
 import numpy as np
 
 from ..ir.errors import TraceError
 from ..runtime.compiler import epoch
 from . import trees
-from .execution import find_programs, input_arrays
+from .execution import entry_program, find_programs, input_arrays
 from .requests import check_result, is_array, root_argument, traced
 from .tracing import Trace, active, current_trace
 
 Function = Callable[..., Any]
 _SCALARS = (int, float, complex)
+#: How many programs a jitted function keeps: for different decisions, and for different signatures.
+PROGRAMS_PER_SIGNATURE: Final = 32
+SIGNATURES: Final = 1024
 _BY_VALUE = frozenset((int, float, complex, bool, str, type(None)))
 
 
@@ -57,15 +61,18 @@ class Compiled:
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.static = static_argnums
-        self._entries: dict[Hashable, list[Specialization]] = {}
+        #: Programs by signature, the one used last first. Tuples are replaced whole, so readers need no lock.
+        self._entries: dict[Hashable, tuple[Specialization, ...]] = {}
         self._epoch = epoch()
         self._lock = threading.Lock()
-        self._cells, self._globals, self._names = _bindings(fun)
+        self._cells, self._names = _bindings(fun)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result; recorded, where a trace is active."""
         if current_trace() is not None:
             return self.fun(*args, **kwargs)
+        if self._epoch is not epoch():
+            self._epoch, self._entries = epoch(), {}
         if kwargs or self.static:
             return self._general(args, kwargs)
         key: list[Any] = []
@@ -111,9 +118,11 @@ class Compiled:
         return [(type(value), repr(value)) if type(value) in _BY_VALUE else id(value) for value in self._bound()]
 
     def _bound(self) -> list[Any]:
-        return [*map(_contents, self._cells), *map(self._globals.get, self._names)]
+        return [*map(_contents, self._cells), *[variables.get(name) for variables, name in self._names]]
 
-    def _run(self, entries: list[Specialization], arrays: Sequence[Any], args: Any, kwargs: Any, key: Hashable) -> Any:
+    def _run(
+        self, entries: tuple[Specialization, ...], arrays: Sequence[Any], args: Any, kwargs: Any, key: Hashable
+    ) -> Any:
         tried = entries[0]
         while True:
             try:
@@ -127,9 +136,7 @@ class Compiled:
             shown = tried.diverges(results)
             if shown is None:
                 if tried is not entries[0]:
-                    with self._lock:
-                        entries.remove(tried)
-                        entries.insert(0, tried)
+                    self._put_first(key, tried)
                 return trees.unflatten(tried.structure, results[: tried.count])
             following = next((each for each in entries if each.decisions[: len(shown)] == shown), None)
             if following is None:
@@ -158,19 +165,22 @@ class Compiled:
             return root
 
         found, programs, numbers = find_programs(record_program)
-        run = programs[found.name].run
+        run = entry_program(programs).run
         inputs = input_arrays(found)
         explicit = len(arrays)
         hidden = (*inputs[explicit:], *numbers)
         made = Specialization(run, hidden, structure, count, decisions, structure == trees.LEAF, kept)
         results = run(*inputs, *numbers)
-        with self._lock:
-            entries = self._entries.setdefault(key, [])
-            entries.insert(0, made)
-            del entries[32:]
-            while len(self._entries) > 1024:
-                del self._entries[next(iter(self._entries))]
+        self._put_first(key, made)
         return trees.unflatten(structure, results[:count])
+
+    def _put_first(self, key: Hashable, used: Specialization) -> None:
+        """Let ``used`` be the first program of a signature; the least recent ones are forgotten."""
+        with self._lock:
+            others = [each for each in self._entries.get(key, ()) if each is not used]
+            self._entries[key] = (used, *others[: PROGRAMS_PER_SIGNATURE - 1])
+            while len(self._entries) > SIGNATURES:
+                del self._entries[next(iter(self._entries))]
 
     def _call(self, leaves: Any, args: Any, kwargs: Any) -> Any:
         dynamic = [None if number in self.static else x for number, x in enumerate(args)]
@@ -188,7 +198,7 @@ def jit(fun: Function | None = None, *, static_argnums: int | Sequence[int] = ()
     Arrays and numbers among the arguments are traced; strings, None, booleans and the arguments in
     ``static_argnums`` are part of the signature. Each new signature is traced and compiled once. The contents of arrays that the function
     captures are read at every call; other things that it reads from its surroundings are read when it is traced, but
-    for its own closure and global variables, which belong to the signature.
+    for its closure and global variables, which belong to the signature, as do those of functions in its closure.
     """
     if fun is None:
         return functools.partial(jit, static_argnums=static_argnums)
@@ -205,16 +215,25 @@ def _signature(leaf: Any) -> Hashable:
     return kind if kind in _SCALARS else (leaf.shape, leaf.dtype)
 
 
-def _bindings(fun: Function) -> tuple[Sequence[Any], dict[str, Any], Sequence[str]]:
-    """The function's closure cells, its globals, and the names of those that it reads and that hold arrays or
-    numbers."""
-    fun = getattr(fun, "__func__", fun)
-    code = getattr(fun, "__code__", None)
-    if code is None:
-        return (), {}, ()
-    variables = fun.__globals__
-    names = [name for name in code.co_names if name in variables and is_array(variables[name])]
-    return fun.__closure__ or (), variables, names
+def _bindings(fun: Function) -> tuple[list[Any], list[tuple[dict[str, Any], str]]]:
+    """The closure cells of the function, and the global variables that it reads and that hold arrays or numbers;
+    of the functions in its closure too, such as ``f`` in ``grad(f)``."""
+    cells: dict[int, Any] = {}
+    names: list[tuple[dict[str, Any], str]] = []
+    seen: set[int] = set()
+    pending: list[Any] = [fun]
+    while pending:
+        each = pending.pop()
+        each = each.fun if isinstance(each, Compiled) else getattr(each, "__func__", each)
+        if not isinstance(each, FunctionType) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        variables = each.__globals__
+        names += [(variables, name) for name in each.__code__.co_names if is_array(variables.get(name))]
+        for cell in each.__closure__ or ():
+            cells[id(cell)] = cell
+            pending.append(_contents(cell))
+    return list(cells.values()), names
 
 
 def _contents(cell: Any) -> Any:

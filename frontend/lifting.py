@@ -35,6 +35,10 @@ def recording() -> Trace:
 
 def own_value(array: TracedArray, trace: Trace) -> Value:
     """The value of a traced array in ``trace``; `TraceError` where it escaped from another function."""
+    if array._family is not None and array._seen != array._family.writes:
+        from .views import refresh
+
+        refresh(array)
     if array._trace is trace:
         return array._value
     if trace.owns(array._trace):

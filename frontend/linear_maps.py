@@ -68,25 +68,27 @@ class LinearMap:
     def at_once(self) -> list[Any]:
         """The function's outputs, computed now; the residuals are kept."""
         count = 0
-        seeds: list[Value] = []
+        positions: list[int] = []
 
         def record_program(lift: frozenset[int]) -> Trace:
-            nonlocal count, seeds
-            root = Trace("main", None, lift)
+            nonlocal count, positions
+            root = Trace(f"{self.kind}_{name_of(self.fun)}", None, lift)
             with active(root):
                 recorded = self.record(root, [root_argument(root, leaf) for leaf in self.chosen.leaves])
                 self.recorded = recorded
                 seeds = [root.add_input(type) for type in self.seed_types(recorded)]
+                positions = [root.inputs.index(seed) for seed in seeds]
                 outputs, derived = self.request(root, recorded, seeds)
                 count = len(outputs)
                 root.finish([each._value for each in (*outputs, *derived)])
             return root
 
         def split(trace: Trace) -> str:
-            positions = ",".join(str(trace.inputs.index(seed)) for seed in seeds)
-            return f"split{{seeds={positions},outputs={count}}}" if seeds else f"split{{outputs={count}}}"
+            seeds = f"seeds={','.join(map(str, positions))}," if positions else ""
+            return f"split{{{seeds}outputs={count}}}"
 
         found, programs, numbers = find_programs(record_program, extra_passes=split)
+        seeds = [found.inputs[position] for position in positions]
         results = programs["forward"].run(*input_arrays(found, seeds), *numbers)
         self._residuals = list(results[count:])
         self._backward = programs["backward"].run

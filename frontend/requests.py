@@ -18,7 +18,7 @@ from ..ops.ad import JVP, VJP, differentiable_outputs, request_attributes
 from ..ops.control import CALL, call_attributes
 from . import trees
 from .array import TracedArray
-from .execution import find_programs, input_arrays
+from .execution import entry_program, find_programs, input_arrays
 from .lifting import as_value, dtype_key, own_value
 from .tracing import Trace, active, current_trace
 
@@ -83,15 +83,15 @@ def record(
     """
     inner = trace.function(name)
     parameters = [TracedArray(inner, inner.add_argument(own_value(each, trace)), each._weak) for each in arguments]
-    for parameter, hint in zip(parameters, names, strict=False):
-        parameter._value.name = hint
+    name_arguments(parameters, names)
     with active(inner):
         result = function(*parameters)
         aux: Any = ()
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
                 raise TraceError(
-                    f"@{name} with has_aux=True returns {type(result).__name__}; it must return (out, aux)"
+                    f"@{name} with has_aux=True returns {type(result).__name__}, at {user_location(2)}; it must return "
+                    "(out, aux)"
                 )
             result, aux = result
         leaves, structure = trees.flatten(result)
@@ -110,6 +110,12 @@ def record(
         aux_structure,
         [decision for _, decision in guards],
     )
+
+
+def name_arguments(arguments: Sequence[TracedArray], names: Sequence[str]) -> None:
+    """Let arguments be called by ``names`` in dumps."""
+    for argument, name in zip(arguments, names, strict=False):
+        argument._value.name = name
 
 
 def check_result(leaf: Any, name: str) -> Any:
@@ -168,8 +174,8 @@ def jvp(
     return _hand_on_guards(trace, recorded, results[:count]), results[count:]
 
 
-def run(body: Callable[..., Any], leaves: Sequence[Any], name: str = "main") -> Any:
-    """``body(trace, *traced leaves)``, which gives a tree of traced arrays.
+def run(body: Callable[..., Any], leaves: Sequence[Any], name: str = "main", names: Sequence[str] = ()) -> Any:
+    """``body(trace, *traced leaves)``, which gives a tree of traced arrays. ``names`` are for the leaves.
 
     Inside a trace it is recorded there. Outside it is recorded as a program of its own, found or compiled,
     and run: the result is a tree of arrays.
@@ -183,13 +189,15 @@ def run(body: Callable[..., Any], leaves: Sequence[Any], name: str = "main") -> 
         nonlocal structure
         root = Trace(name, None, lift)
         with active(root):
-            result = body(root, *[root_argument(root, leaf) for leaf in leaves])
+            arguments = [root_argument(root, leaf) for leaf in leaves]
+            name_arguments(arguments, names)
+            result = body(root, *arguments)
             results, structure = trees.flatten(result)
             root.finish([traced(each, root)._value for each in results])
         return root
 
     found, programs, numbers = find_programs(record_program)
-    outputs = programs[name].run(*input_arrays(found), *numbers)
+    outputs = entry_program(programs).run(*input_arrays(found), *numbers)
     return trees.unflatten(structure, outputs)
 
 

@@ -17,12 +17,19 @@ _Type = type
 
 
 def seed_leaves(what: str, tree: Any, structure: Any) -> list[Any]:
-    """The leaves of a seed that must have ``structure``; `DerivativeError` where it has another."""
+    """The leaves of a seed that must have ``structure``; `DerivativeError` where it has another, or a leaf that is no
+    array."""
     leaves, found = trees.flatten(tree)
     if found != structure:
         raise DerivativeError(
             f"{what}: the seed's structure is {found} and {structure} is needed, at {user_location(2)}"
         )
+    for position, leaf in enumerate(leaves):
+        if not is_array(leaf):
+            raise DerivativeError(
+                f"{what}: seed {position} is {leaf!r:.40} of type {type(leaf).__name__}, at {user_location(2)}; a seed "
+                "is an array or a number"
+            )
     return leaves
 
 
@@ -31,11 +38,10 @@ def check_seed(seed: Any, type: TensorType, what: str, place: str) -> Any:
 
     Raises `DerivativeError` with both shapes and dtypes.
     """
-    if not is_array(seed):
-        raise DerivativeError(f"{what}: {place} is a {seed.__class__.__name__}, and an array like {type} is needed")
     key = dtype_key(seed)
     weak = isinstance(key, _Type)
-    if shape_of(seed) != type.shape or not (weak or key == type.dtype):
+    fits = type.dtype.kind == "c" or key is not complex if weak else key == type.dtype
+    if shape_of(seed) != type.shape or not fits:
         found = key.__name__ if weak else key
         raise DerivativeError(
             f"{what}: {place} has shape {shape_of(seed)} and dtype {found}, and shape {type.shape} and dtype "

@@ -69,7 +69,8 @@ def _is_differentiable(leaf: Any) -> bool:
 
 def name_of(function: Function) -> str:
     """The name under which a function stands in dumps."""
-    return getattr(function, "__name__", type(function).__name__)
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name.strip("<>")
 
 
 def argument_names(function: Function, positions: Sequence[int], counts: Sequence[int]) -> list[str]:
@@ -91,7 +92,7 @@ def derived(function: Function, prefix: str) -> Callable[[Function], Function]:
 
     def rename(made: Function) -> Function:
         functools.update_wrapper(made, function, updated=())
-        made.__name__ = f"{prefix}_{name_of(function).strip('<>')}"
+        made.__name__ = f"{prefix}_{name_of(function)}"
         return made
 
     return rename

@@ -22,6 +22,13 @@ from ..runtime.reference import evaluate_operation
 Array = np.ndarray[Any, Any]
 
 
+def _identifier(name: str) -> str:
+    """A function's name as the IR spells it."""
+    if name.isidentifier():
+        return name
+    return "".join(c if c.isalnum() or c == "_" else "_" for c in name).strip("_") or "fn"
+
+
 class _Stack(threading.local):
     """The active traces of one thread, outermost first."""
 
@@ -46,7 +53,7 @@ class Trace:
     """
 
     def __init__(self, name: str, parent: Trace | None = None, lift: frozenset[int] = frozenset()) -> None:
-        self.name = name
+        self.name = name = _identifier(name)
         self.parent = parent
         self.root: Trace = self if parent is None else parent.root
         self.inputs: list[Value] = []
@@ -114,9 +121,7 @@ class Trace:
             result: Value = self.builder.broadcast_in_dim(scalar, shape=type.shape, dims=())
             return result
         builder = self.builder
-        op = Operation(
-            _CONSTANT, (), {"value": Dense(number, type)}, (type,), (), builder.location
-        )
+        op = Operation(_CONSTANT, (), {"value": Dense(number, type)}, (type,), (), builder.location)
         self.operations.append(op)
         self.fingerprint.add_operation(op, opaque=True)
         return op.results[0]
@@ -161,7 +166,7 @@ class Trace:
 
     def function(self, name: str) -> Trace:
         """A trace for a function that is called here, under a name that no other has."""
-        name = "".join(c if c.isalnum() or c == "_" else "_" for c in name).strip("_") or "fn"
+        name = _identifier(name)
         taken = self.root.names
         count = taken[name] = taken.get(name, 0) + 1
         return Trace(name if count == 1 else f"{name}_{count}", self)

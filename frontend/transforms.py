@@ -62,7 +62,8 @@ def _gradient(
         value = trees.unflatten(recorded.structure, outputs[:1]) if with_value else None
         return aux, value, list(gradients)
 
-    aux, value, gradients = requests.run(body, chosen.leaves)
+    called = f"{'value_and_' * with_value}grad_{name_of(fun)}"
+    aux, value, gradients = requests.run(body, chosen.leaves, called, chosen.names(fun))
     return aux, value, chosen.result(gradients)
 
 
@@ -90,35 +91,45 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     ``tangents`` has the structure, shapes and dtypes of ``primals``, the function's positional arguments. The
     tangent of an integer output is zeros. With ``has_aux`` the result is ``(out, tangent, aux)``.
     """
+    out, tangent, aux = _push(fun, primals, tangents, has_aux, True)
+    return (out, tangent, aux) if has_aux else (out, tangent)
+
+
+def _push(
+    fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool, with_value: bool
+) -> tuple[Any, Any, Any]:
+    """Output (None where it is not wanted, so that nothing computes it), its tangent, auxiliary results."""
     chosen = Selection("jvp", range(len(primals)), tuple(primals))
     seeds = seed_leaves("jvp", list(tangents), trees.flatten(list(primals))[1])
     count = len(chosen.leaves)
 
     def body(trace: Trace, *leaves: TracedArray) -> Any:
         recorded = record(
-            lambda *inner: chosen.call(fun, inner, {}), name_of(fun), leaves[:count], trace, has_aux, chosen.names(fun)
+            lambda *inner: chosen.call(fun, inner, {}),
+            name_of(fun),
+            leaves[:count],
+            trace,
+            has_aux,
+            chosen.names(fun),
         )
         values = [
             seed_value(trace, seed, primal._value.type, "jvp", f"tangent {i}")
             for i, (seed, primal) in enumerate(zip(leaves[count:], leaves, strict=False))
         ]
         outputs, pushed = requests.jvp(trace, recorded, range(count), values)
-        return _outputs(recorded, outputs, pushed, has_aux)
+        by_output = dict(zip(recorded.differentiable, pushed, strict=True))
+        found = [by_output.get(i, requests.zeros_of(recorded.outputs[i])) for i in range(recorded.count)]
+        out = trees.unflatten(recorded.structure, outputs[: recorded.count]) if with_value else None
+        aux = trees.unflatten(recorded.aux_structure, outputs[recorded.count :])
+        return out, trees.unflatten(recorded.structure, found), aux
 
-    return requests.run(body, [*chosen.leaves, *seeds])
-
-
-def _outputs(recorded: Recorded, outputs: list[TracedArray], pushed: list[TracedArray], has_aux: bool) -> Any:
-    """(out, tangent) or (out, tangent, aux)."""
-    out = trees.unflatten(recorded.structure, outputs[: recorded.count])
-    by_output = dict(zip(recorded.differentiable, pushed, strict=True))
-    tangents = [
-        by_output[i] if i in by_output else requests.zeros_of(recorded.outputs[i]) for i in range(recorded.count)
-    ]
-    tangent = trees.unflatten(recorded.structure, tangents)
-    if not has_aux:
-        return out, tangent
-    return out, tangent, trees.unflatten(recorded.aux_structure, outputs[recorded.count :])
+    names = chosen.names(fun)
+    return requests.run(  # type: ignore[no-any-return]
+        body,
+        [*chosen.leaves, *seeds],
+        f"jvp_{name_of(fun)}",
+        [*names, *(f"{name}_t" if name else "" for name in names)],
+    )
 
 
 def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
@@ -148,6 +159,11 @@ def hvp(fun: Function, argnums: int = 0) -> Function:
 
     @derived(fun, "hvp")
     def product(*args: Any, **kwargs: Any) -> Any:
+        if len(args) < argnums + 2:
+            raise DerivativeError(
+                f"hvp: {len(args)} positional arguments are given and at least {argnums + 2} are needed, the vector behind "
+                f"argument {argnums}, at {user_location(2)}"
+            )
         rest = list(args)
         v = rest.pop(argnums + 1)
         x = rest[argnums]
@@ -156,6 +172,6 @@ def hvp(fun: Function, argnums: int = 0) -> Function:
         def gradient(point: Any) -> Any:
             return grad(fun, argnums)(*rest[:argnums], point, *rest[argnums + 1 :], **kwargs)
 
-        return jvp(gradient, (x,), (v,))[1]
+        return _push(gradient, (x,), (v,), False, False)[1]
 
     return product

@@ -11,6 +11,9 @@ from typing import Any, ClassVar, Final
 import ml_dtypes
 import numpy as np
 
+from .errors import DTypeError
+from .location import user_location
+
 bfloat16: Final = np.dtype(ml_dtypes.bfloat16)
 
 #: The IR's short name of each element type.
@@ -60,14 +63,17 @@ class TensorType(Type):
     _interned: ClassVar[dict[tuple[tuple[int, ...], np.dtype[Any]], TensorType]] = {}
 
     def __new__(cls, shape: tuple[int, ...], dtype: Any) -> TensorType:
-        """The one object for this shape and element type; `TypeError` for an element type mixad lacks."""
+        """The one object for this shape and element type; `DTypeError` for an element type mixad lacks."""
         try:
             return cls._interned[shape, dtype]
         except KeyError:
             pass
         dtype = np.dtype(dtype)
         if dtype not in DTYPE_NAMES:
-            raise TypeError(f"mixad has no element type for NumPy's {dtype}; it has {', '.join(DTYPE_NAMES.values())}")
+            raise DTypeError(
+                f"mixad has no element type for NumPy's {dtype}, at {user_location(2)}; it has "
+                f"{', '.join(DTYPE_NAMES.values())}: convert the array, as x.astype(float)"
+            )
         shape = tuple(int(size) for size in shape)
         self = object.__new__(cls)
         object.__setattr__(self, "shape", shape)

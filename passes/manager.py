@@ -153,6 +153,8 @@ class Fixpoint(Pass):
 
     def run(self, module: Module, log: PassLog) -> bool:
         """Raises `PassError` when the passes still change the program after ``max_rounds`` rounds."""
+        if not self.passes:
+            return False
         quiet = 0
         changed = False
         for _ in range(self.max_rounds):

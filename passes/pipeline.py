@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from ..ir.errors import PassError
 from .manager import Pass, pass_options, registered_passes, unknown_pass
@@ -30,7 +30,7 @@ def pass_text(each: Pass) -> str:
 
 def _value_text(value: Any) -> str:
     if isinstance(value, tuple):
-        return ",".join(map(_value_text, value))
+        return ",".join(map(_value_text, value)) or "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
@@ -59,7 +59,7 @@ class _Reader:
             self.tokens.append((match[1], match.start(1)))
             at = match.end()
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: str) -> NoReturn:
         column = self.tokens[self.position][1] + 1 if self.position < len(self.tokens) else len(self.text) + 1
         raise PassError(f"pipeline '{self.text}': {message} at column {column}")
 
@@ -87,10 +87,10 @@ class _Reader:
         name = self.peek()
         if not re.match(r"[A-Za-z_]", name):
             self.fail("a pass's name is expected")
-        self.position += 1
         cls = registered_passes().get(name)
         if cls is None:
-            raise unknown_pass(name)
+            self.fail(str(unknown_pass(name)))
+        self.position += 1
         options = self.options(cls) if self.take("{") else {}
         if self.take("("):
             if not any(item.name == "passes" for item in dataclasses.fields(cls)):  # type: ignore[arg-type]
@@ -108,14 +108,17 @@ class _Reader:
             if key not in known:
                 listed = ", ".join(known) or "none"
                 self.fail(f"'{cls.name}' has no option '{key}' (it has: {listed}),")
+            if key.replace("-", "_") in options:
+                self.fail(f"option '{key}' is given twice,")
             self.position += 1
             if not self.take("="):
                 self.fail("'=' is expected")
+            start = self.position
             values = [self.value()]
             while self.peek() == "," and self.peek(2) != "=":
                 self.position += 1
                 values.append(self.value())
-            options[key.replace("-", "_")] = self.convert(key, known[key], values)
+            options[key.replace("-", "_")] = self.convert(key, known[key], values, start)
             if not self.take(",") and self.peek() != "}":
                 self.fail("',' or '}' is expected")
         return options
@@ -127,15 +130,24 @@ class _Reader:
         self.position += 1
         return token
 
-    def convert(self, key: str, default: Any, values: list[str]) -> Any:
+    def convert(self, key: str, default: Any, values: list[str], start: int) -> Any:
         try:
-            if isinstance(default, tuple):
-                return tuple(int(value) for value in values)
+            if default is None or isinstance(default, tuple):
+                return () if values == ["none"] else tuple(int(value) for value in values)
             (text,) = values
             if isinstance(default, bool):
                 return {"true": True, "false": False}[text]
             return type(default)(text)
         except (ValueError, KeyError):
-            self.position -= 1
-            kind = type(default).__name__
-            self.fail(f"option '{key}' takes a {kind}, not '{','.join(values)}',")
+            self.position = start
+            self.fail(f"option '{key}' takes {_KINDS[type(default)]}, not '{','.join(values)}',")
+
+
+_KINDS = {
+    tuple: "integers, or none",
+    type(None): "integers, or none",
+    bool: "'true' or 'false'",
+    int: "an integer",
+    float: "a number",
+    str: "a name",
+}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
-
 from mixad.passes.instruments import RoundtripEach, VerifyEach
 from mixad.runtime.compiler import Observer, add_observer
 

@@ -1,0 +1,1 @@
+"""How a person looks: dumps, the command line, the reference of passes and operations."""

@@ -60,8 +60,8 @@ class DumpObserver(Observer):
         self._number = 0
         #: Names of the passes that are running, outermost first.
         self._running: list[str] = []
-        #: The last text of the module (None) and of functions that inner passes worked on.
-        self._texts: dict[Graph | None, str] = {}
+        #: The last file and text of the module (None) and of functions that inner passes worked on.
+        self._texts: dict[Graph | None, tuple[str, str]] = {}
         self._passes: list[dict[str, Any]] = []
         self._manifest: dict[str, Any] = {}
         self._error: Exception | None = None
@@ -72,8 +72,8 @@ class DumpObserver(Observer):
         self._start = time.perf_counter()
         name = module.entry.name
         self.folder = new_folder(self.root, name)
-        self._texts[None] = _text(module)
-        self._write("00-input.mix", self._texts[None])
+        self._texts[None] = "00-input.mix", _text(module)
+        self._write(*self._texts[None])
         self._manifest = {
             "entry": name,
             "pipeline": pipeline,
@@ -87,7 +87,7 @@ class DumpObserver(Observer):
         self._running.append(run.name)
         view, key = self._view(run, module, depth)
         if key not in self._texts:
-            self._texts[key] = _text(view)
+            self._texts[key] = f"@{view.entry.name}", _text(view)
 
     def after_pass(self, run: Pass, module: Module, record: PassRecord) -> None:
         """Write what a pass left, if it changed something."""
@@ -96,9 +96,9 @@ class DumpObserver(Observer):
         if record.changed:
             view, key = self._view(run, module, record.depth)
             text = _text(view)
-            if text != self._texts[key]:
-                entry["file"] = self._write_step(text, self._texts[key])
-                self._texts[key] = text
+            if text != self._texts[key][1]:
+                entry["file"] = self._write_step(text, *self._texts[key])
+                self._texts[key] = entry["file"], text
         self._running.pop()
 
     def failed_pass(self, run: Pass, module: Module, error: Exception) -> None:
@@ -149,12 +149,12 @@ class DumpObserver(Observer):
         inner = [name for name in self._running[:-1] if name != "fixpoint"]
         return ".".join([*inner, self._running[-1]])
 
-    def _write_step(self, text: str, previous: str) -> str:
+    def _write_step(self, text: str, previous_name: str, previous: str) -> str:
         self._number += 1
         name = f"{self._number:02}-{self._path()}"
         self._write(f"{name}.mix", text)
         lines = difflib.unified_diff(
-            previous.splitlines(keepends=True), text.splitlines(keepends=True), "before", f"{name}.mix"
+            previous.splitlines(keepends=True), text.splitlines(keepends=True), previous_name, f"{name}.mix"
         )
         self._write(f"{name}.diff", "".join(lines))
         return f"{name}.mix"
@@ -211,13 +211,13 @@ def operation_counts(module: Module) -> dict[str, int]:
 
 def versions() -> dict[str, str]:
     """The versions of mixad, Python and what mixad computes with."""
-    found = {"python": platform.python_version()}
+    found = {}
     for name in ("mixad", "numpy", "networkx"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # a checkout on the path that was never installed
             found[name] = "not installed"
-    return found
+    return {**found, "python": platform.python_version()}
 
 
 def _dump_from_environment() -> None:

@@ -15,6 +15,7 @@ from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ops.ad import differentiable_outputs
 from ...ops.definition import Rules, zeros
+from ..inline import references
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
 
@@ -23,13 +24,13 @@ from ..scope import one_function
 @dataclass(frozen=True)
 class Linearize(Pass):
     """Add to a function its tangents: one more input for each input in ``wrt`` (all that are floating
-    point or complex, where none is named), one more output for each differentiable output.
+    point or complex, where the option is left out), one more output for each differentiable output.
 
     The last ``aux`` outputs have no tangent. The attributes ``linear_inputs`` and ``linear_outputs``
     of the function say which inputs and outputs form its linear part.
     """
 
-    wrt: tuple[int, ...] = ()
+    wrt: tuple[int, ...] | None = None
     aux: int = 0
     function: str = ""
 
@@ -38,7 +39,13 @@ class Linearize(Pass):
         graph = one_function(module, self.function)
         if "linear_inputs" in graph.attributes:
             raise PassError(f"@{graph.name} has a linear part already; run seed-sens before linearizing it again")
-        wrt = self.wrt or tuple(i for i, value in enumerate(graph.inputs) if value.type.differentiable)
+        if references(module, graph.name):
+            raise PassError(
+                f"@{graph.name} is called; linearize changes what a function takes, so expand-ad uses a copy"
+            )
+        wrt = self.wrt
+        if wrt is None:
+            wrt = tuple(i for i, value in enumerate(graph.inputs) if value.type.differentiable)
         log.count("linearized", linearize(graph, wrt, self.aux))
         return True
 
@@ -47,8 +54,12 @@ def linearize(graph: Graph, wrt: tuple[int, ...], aux: int) -> int:
     """Linearize in place; returns how many operations were differentiated."""
     inputs, outputs = graph.inputs, graph.outputs
     tangents: dict[Value, Value] = {}
+    if not 0 <= aux <= len(outputs):
+        raise PassError(f"aux={aux}: @{graph.name} has {len(outputs)} outputs")
+    if len(set(wrt)) < len(wrt):
+        raise PassError(f"wrt={list(wrt)} names an input of @{graph.name} twice")
     for index in wrt:
-        if index >= len(inputs):
+        if not 0 <= index < len(inputs):
             raise PassError(f"wrt={index}: @{graph.name} has {len(inputs)} inputs")
         value = inputs[index]
         if not value.type.differentiable:

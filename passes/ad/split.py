@@ -28,10 +28,16 @@ class Split(Pass):
     outputs: int = 0
 
     def run(self, module: Module, log: PassLog) -> bool:
-        """Raises `PassError` for a seed that is no input."""
+        """Raises `PassError` for a seed that is no input, and for a module of several functions."""
         graph = one_function(module, "")
-        if any(index >= len(graph.inputs) for index in self.seeds):
+        if len(module.functions) > 1:
+            raise PassError(f"split: the module has {len(module.functions)} functions, not one; run inline first")
+        if "linear_inputs" in graph.attributes:
+            raise PassError(f"split: the linear part of @{graph.name} has no seeds yet; run seed-sens first")
+        if any(not 0 <= index < len(graph.inputs) for index in self.seeds) or len(set(self.seeds)) < len(self.seeds):
             raise PassError(f"split: seeds={list(self.seeds)}, and @{graph.name} has {len(graph.inputs)} inputs")
+        if not 0 <= self.outputs <= len(graph.outputs):
+            raise PassError(f"split: outputs={self.outputs}, and @{graph.name} has {len(graph.outputs)} outputs")
         forward, backward = _split(graph, self.seeds, self.outputs)
         log.count("residuals", len(backward.inputs) - len(self.seeds))
         module.functions = {"forward": forward, "backward": backward}

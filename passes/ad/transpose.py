@@ -13,7 +13,6 @@ import numpy as np
 from ...ir.builder import Builder
 from ...ir.errors import PassError
 from ...ir.graph import Graph, Operation, Value
-from ...ir.location import Location
 from ...ir.module import Module
 from ...ops.definition import Rules, zeros
 from ..manager import Pass, PassLog, register_pass
@@ -58,7 +57,7 @@ class _Transposition:
         graph = self.graph
         seeds = []
         for value in self.linear_outputs:
-            seed = graph.add_input(value.type, f"{value.name}_ct" if value.name else "")
+            seed = graph.add_input(value.type, f"{value.name}_ct" if value.name else "ct")
             seeds.append(seed)
             if value in self.linear:
                 self.cotangents.setdefault(value, []).append(seed)
@@ -72,15 +71,16 @@ class _Transposition:
     def _pull(self, op: Operation) -> bool:
         """Pull the cotangents of one operation's results to its operands."""
         b = Builder(self.graph, None, op.location)
-        pulled = [self._sum(value, b) for value in op.results]
+        pulled = [self._sum(value) for value in op.results]
         if all(value is None for value in pulled):
             return False
-        cut = op.name in ("tensor.select", "ad.mul_no_nan") or any(value in self.cut for value in pulled)
+        cut = op.name == "tensor.select" or any(value in self.cut for value in pulled)
         if cut and op.name != "tensor.select":
             b = _AbsorbingBuilder(self.graph, None, op.location)
         rules: Rules = op.definition.rules
         flags = [value in self.linear for value in op.operands]
-        for value, cotangent in zip(op.operands, rules.transpose(b, op, pulled, flags), strict=True):
+        for position, cotangent in enumerate(rules.transpose(b, op, pulled, flags)):
+            value = op.operands[position]
             if cotangent is None:
                 continue
             if cotangent.type is not value.type:
@@ -89,16 +89,18 @@ class _Transposition:
                     f"at {op.location}"
                 )
             self.cotangents.setdefault(value, []).append(cotangent)
-            if cut:
+            # The first factor of mul_no_nan is a cotangent that was cut before: so is what goes to the second.
+            if cut or (op.name == "ad.mul_no_nan" and position == 1):
                 self.cut.add(cotangent)
         return True
 
-    def _sum(self, value: Value, b: Builder) -> Value | None:
+    def _sum(self, value: Value) -> Value | None:
         """The cotangent of ``value``: the sum of what its uses contributed, in order."""
         parts = self.cotangents.pop(value, None)
         if parts is None:
             return None
         total = parts[0]
+        b = Builder(self.graph, None, parts[-1].owner.location)
         for part in parts[1:]:
             total = b.add(total, part)
         if len(parts) > 1 and all(part in self.cut for part in parts):
@@ -108,8 +110,8 @@ class _Transposition:
     def _finish(self) -> None:
         """Return the gradients, and erase the linear operations and inputs."""
         graph, attributes = self.graph, self.graph.attributes
-        b = Builder(graph, None, Location("", 0))
-        gradients = [self._sum(value, b) or zeros(b, value.type) for value in self.linear_inputs]
+        b = Builder(graph)
+        gradients = [self._sum(value) or zeros(b, value.type) for value in self.linear_inputs]
         gone = set(attributes["linear_outputs"])
         kept = [value for index, value in enumerate(graph.outputs) if index not in gone]
         graph.set_outputs([*kept, *gradients])

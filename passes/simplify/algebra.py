@@ -6,6 +6,8 @@ products with reciprocals.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from ...ir.builder import Builder
@@ -56,13 +58,15 @@ def subtract_from_negated(op: Operation, b: Builder) -> Value | None:
 
 @table.pattern("tensor.add", "tensor.sub")
 def collect_multiples(op: Operation, b: Builder) -> Value | None:
-    """x * c1 + x * c2 -> x * (c1 + c2), and x * c + x -> x * (c + 1), where the new factor is exact."""
+    """x * c1 + x * c2 -> x * (c1 + c2), and x * c + x -> x * (c + 1), where the new factor is exact. Not where the
+    terms cancel: the difference of infinities is NaN."""
     if op.result.type.dtype not in FLOATING:
         return None
     (x, first), (y, second) = map(scaled, op.operands)
-    if x is not y or first == second == 1:
+    second = second if op.name == "tensor.add" else -second
+    if x is not y or first * second <= 0:
         return None
-    total = exactly(first + second if op.name == "tensor.add" else first - second, op.result.type)
+    total = exactly(first + second, op.result.type)
     return b.mul(x, full(b, x.type, total)) if total else None
 
 
@@ -174,8 +178,8 @@ def multiply_constants(op: Operation, b: Builder) -> Value | None:
 
 @table.pattern("tensor.mul")
 def multiply_doubled(op: Operation, b: Builder) -> Value | None:
-    """(x * 2) * y -> (x * y) * 2 in derivatives, and so for other powers of two: exact, unless x * y is so small that
-    it lacks bits."""
+    """(x * 2) * y -> (x * y) * 2 in derivatives, and so for other powers of two: exact, unless x * y is at the
+    edge of what the element type holds."""
     if not op.location.order or factor(op.operands[1]) is not None:
         return None
     for value, other in (op.operands, op.operands[::-1]):
@@ -185,7 +189,7 @@ def multiply_doubled(op: Operation, b: Builder) -> Value | None:
     return None
 
 
-_POWERS_OF_TWO = frozenset(2**exponent for exponent in range(1, 24))
+_POWERS_OF_TWO = frozenset(Fraction(2) ** exponent for exponent in range(-24, 25))
 
 
 @table.pattern("tensor.mul")

@@ -30,6 +30,7 @@ class Codegen:
         self.annotate = annotate
         self.namespace: dict[str, Any] = {"np": np, "bfloat16": bfloat16.type}
         self.lines: list[str] = []
+        self._variables = 0
         #: The variable that holds a value at its full shape.
         self.names: dict[Value, str] = {value: f"a{i}" for i, value in enumerate(graph.inputs)}
         #: A value's unbroadcast stand-in: its expression and shape.
@@ -52,6 +53,11 @@ class Codegen:
         body = "\n    ".join([*self.lines, f"return {results}"])
         return f"def program({arguments}):\n    {body}\n"
 
+    def _fresh(self) -> str:
+        """The name of a variable that no other has."""
+        self._variables += 1
+        return f"v{self._variables}"
+
     # --- operands --------------------------------------------------------------------------------
 
     def bind(self, prefix: str, value: Any) -> str:
@@ -72,7 +78,7 @@ class Codegen:
                 name = self._constants[dense] = self.bind("c", dense.expand() if dense.type.rank else dense.data[()])
         else:
             expression, _ = self.compact[value]
-            name = f"v{len(self.names)}"
+            name = self._fresh()
             self.lines.append(f"{name} = np.broadcast_to({expression}, {value.type.shape})")
         self.names[value] = name
         return name
@@ -128,7 +134,7 @@ class Codegen:
         source, natural = self.full(x), tuple(kept)
         expression = source if natural == x.type.shape else f"{source}.reshape({natural})"
         if natural != x.type.shape:
-            name = f"v{len(self.names)}_"
+            name = self._fresh()
             self.lines.append(f"{name} = {expression}")
             expression = name
         self.compact[op.result] = (expression, natural)
@@ -153,7 +159,7 @@ class Codegen:
             expression = template.format(*operands)
         targets = []
         for result in op.results:
-            self.names[result] = f"v{len(self.names)}"
+            self.names[result] = self._fresh()
             targets.append(self.names[result])
         self.lines.append(f"{', '.join(targets)} = {expression}")
         if lowering.view:

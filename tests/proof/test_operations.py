@@ -3,6 +3,7 @@ derivatives to third order, forward and reverse in every mixture, against differ
 
 import numpy as np
 import pytest
+from mixad.ir import Builder, Graph, TensorType, bfloat16
 from mixad.ir.types import DTYPE_NAMES
 
 from .programs import (
@@ -68,8 +69,6 @@ def test_numpy_backend_is_the_reference(case):
 @parameters(CASES)
 def test_numpy_backend_takes_integer_operands_as_inputs(case):
     """Indices and predicates are constants elsewhere in this file; here they are inputs."""
-    from mixad.ir import Builder, Graph, TensorType
-
     definition, number = case
     arrays = sample_arrays(*case)
     graph = Graph("f")
@@ -80,6 +79,35 @@ def test_numpy_backend_takes_integer_operands_as_inputs(case):
     check_types(runner, results)
     for found, wanted in zip(results, runner.interpret(*arrays), strict=True):
         assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [("reduce_sum", {"axes": (0,)}), ("reduce_prod", {"axes": (0,)}), ("cumsum", {"axis": 0, "reverse": False})],
+)
+def test_narrow_types_accumulate_in_float32(name, attributes, dtype):
+    """NumPy accumulates some of them as they are; the backend must not."""
+    type = TensorType((3000, 2), bfloat16 if dtype == "bfloat16" else np.float16)
+    x = np.random.default_rng(0).uniform(0.9, 1.1, type.shape).astype(type.dtype)
+    graph = Graph("f")
+    graph.set_outputs([getattr(Builder(graph), name)(graph.add_input(type), **attributes)])
+    runner = Runner(chain(graph, ""))
+    for found, wanted in zip(runner.run(x), runner.interpret(x), strict=True):
+        assert_close(found, wanted)
+
+
+def test_a_large_array_lives_until_an_unmaterialised_broadcast_of_it_is_read():
+    graph = Graph("f")
+    x = graph.add_input(TensorType((10_000,), np.float64))
+    b = Builder(graph)
+    v = b.sin(x)
+    rows = b.broadcast_in_dim(v, shape=(2, 10_000), dims=(1,))
+    w = b.broadcast_in_dim(b.exp(b.cos(v)), shape=(2, 10_000), dims=(1,))
+    graph.set_outputs([b.mul(rows, w)])
+    runner = Runner(chain(graph, ""))
+    at = np.linspace(0, 1, 10_000)
+    assert_close(runner.run(at)[0], runner.interpret(at)[0])
 
 
 # --- derivatives ---------------------------------------------------------------------------------

@@ -273,7 +273,7 @@ def test_first_derivatives_of_a_random_program(data):
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_second_derivatives_of_a_random_program(data):
     _check_derivatives(_compose(data, [1, 2, 3], 30), 2)

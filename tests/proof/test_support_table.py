@@ -45,6 +45,8 @@ def _in_dtype(definition, number, dtype):
 
 
 def _cast(array, dtype):
+    if dtype.kind == "u":
+        array = np.abs(array)  # a negative index has no unsigned counterpart
     return (array.real if array.dtype.kind == "c" and dtype.kind != "c" else array).astype(dtype)
 
 
