@@ -5,6 +5,7 @@ from .frontend.grad_operation import GradOperation
 from .frontend.graphs import make_graph
 from .frontend.jacobians import hessian, jacfwd, jacrev
 from .frontend.jit import jit
+from .frontend.mapping import vmap
 from .frontend.parameters import Parameter, ParameterTuple
 from .frontend.stop import stop_gradient
 from .frontend.transforms import grad, hvp, jvp, linearize, value_and_grad, vjp
@@ -35,4 +36,5 @@ __all__ = [
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

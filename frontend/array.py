@@ -1,7 +1,8 @@
 """Traced arrays: what stands for an array while a function is recorded.
 
 They take part in NumPy's protocols, so plain NumPy code is traced as it is. There is no ``__array__`` on purpose:
-without it ``np.array([x, y])`` makes an object array of traced values, which `lifting` stacks. A decision on a traced value
+without it ``np.array([x, y])`` makes an object array of traced values, which `lifting` stacks. A decision on a
+traced value
 (``if x > 0``) is taken with the number that it has in this call, and guarded.
 """
 

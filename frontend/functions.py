@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..ir import user_location
 from ..ir.errors import TraceError
 from .ufuncs import write_out
@@ -33,11 +35,17 @@ def name_of(function: Any) -> str:
 
 
 def implements(*functions: Any) -> Callable[[F], F]:
-    """Decorator: use the function below for the given functions of NumPy."""
+    """Decorator: use the function below for the given functions of NumPy.
+
+    One that not every NumPy 2 has is given by its name.
+    """
 
     def add(implementation: F) -> F:
         for function in functions:
-            FUNCTIONS[function] = implementation
+            if isinstance(function, str):
+                function = getattr(np, function, None)
+            if function is not None:
+                FUNCTIONS[function] = implementation
         return implementation
 
     return add

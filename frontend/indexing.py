@@ -147,7 +147,8 @@ def _normal(item: Any) -> Any:
     elif hasattr(item, "__index__"):
         return operator.index(item)
     raise BoundsError(
-        f"{item!r:.60} of type {type(item).__name__} is no index, at {user_location(2)}; use integers, slices, ..., None, and "
+        f"{item!r:.60} of type {type(item).__name__} is no index, at {user_location(2)}; use integers, slices, "
+        "..., None, and "
         "arrays of integers or bool"
     )
 
@@ -194,7 +195,8 @@ def _integer_arrays(item: Any, shape: tuple[int, ...], axis: int, consumed: int)
         wanted = shape[axis : axis + consumed]
         if item.shape != wanted:
             raise BoundsError(
-                f"a boolean index of shape {item.shape} does not match the dimensions {wanted} from axis {axis} on, at {user_location(2)}"
+                f"a boolean index of shape {item.shape} does not match the dimensions {wanted} from axis {axis} "
+                f"on, at {user_location(2)}"
             )
         positions = np.nonzero(known_mask(item)) if consumed else (np.zeros(int(bool(known_mask(item))), INT64),)
         return list(positions)
@@ -341,7 +343,8 @@ def _to_assign(values: Any, x: TracedArray, shape: tuple[int, ...]) -> TracedArr
         array = reshape(array, array.shape[1:])
     if array.ndim > len(shape) or broadcast_shape("x[...] = values", [array.shape, shape]) != shape:
         raise ShapeError(
-            f"values of shape {array.shape} do not broadcast to the shape {shape} that is assigned, at {user_location(2)}"
+            f"values of shape {array.shape} do not broadcast to the shape {shape} that is assigned, at "
+            f"{user_location(2)}"
         )
     return spread(array, shape)
 

@@ -1,19 +1,23 @@
-"""Whole Jacobians and Hessians, one basis vector at a time."""
+"""Whole Jacobians and Hessians: a pushforward or pullback of all basis vectors at once, by vmap."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from . import trees
-from .selection import Function, Selection, derived
+from . import requests, trees
+from .array import TracedArray
+from .mapping import vmap
+from .selection import Function, Selection, derived, name_of
+from .tracing import Trace
 from .transforms import linearize, vjp
 
 
 def jacfwd(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
-    """The Jacobian by forward mode: one pushforward for each element of the inputs, best for few inputs.
+    """The Jacobian by forward mode: a pushforward for each element of the inputs, best for few inputs.
 
     ``jacfwd(fun)(*args)`` has the structure of the output, and in each place the structure of the argument; an
     array in it has the output's shape followed by the input's. With ``has_aux`` the result is ``(jacobian, aux)``.
@@ -22,21 +26,27 @@ def jacfwd(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     @derived(fun, "jacfwd")
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         chosen = Selection("jacfwd", argnums, args)
-        made = linearize(_of_leaves(chosen, fun, kwargs), *chosen.leaves, has_aux=has_aux)
-        outputs, structure = trees.flatten(made[0])
-        columns: list[list[Any]] = [[] for _ in outputs]
-        for position, leaf in enumerate(chosen.leaves):
-            pushed = [trees.flatten(made[1](*seeds))[0] for seeds in _bases(chosen.leaves, position)]
-            for row, out in enumerate(outputs):
-                shape = np.shape(out) + np.shape(leaf)
-                columns[row].append(_assemble([each[row] for each in pushed], shape, out, -1))
-        return _finish(structure, columns, chosen, made, has_aux)
+
+        def body(trace: Trace, *leaves: TracedArray) -> Any:
+            out, push, *aux = linearize(_of_leaves(chosen, fun, kwargs), *leaves, has_aux=has_aux)
+            outputs, structure = trees.flatten(out)
+            pushed, _ = trees.flatten(vmap(push, out_axes=-1)(*_basis(leaves)))
+            rows = [
+                [
+                    np.reshape(part, np.shape(out) + np.shape(leaf))
+                    for part, leaf in zip(_split(all_columns, leaves, -1), leaves, strict=True)
+                ]
+                for all_columns, out in zip(pushed, outputs, strict=True)
+            ]
+            return _finish(structure, rows, chosen, aux)
+
+        return requests.run(body, chosen.leaves, f"jacfwd_{name_of(fun)}", chosen.names(fun))
 
     return jacobian
 
 
 def jacrev(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
-    """The Jacobian by reverse mode: one pullback for each element of the outputs, best for few outputs.
+    """The Jacobian by reverse mode: a pullback for each element of the outputs, best for few outputs.
 
     Structure and shapes as of `jacfwd`.
     """
@@ -44,18 +54,23 @@ def jacrev(fun: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     @derived(fun, "jacrev")
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         chosen = Selection("jacrev", argnums, args)
-        made = vjp(_of_leaves(chosen, fun, kwargs), *chosen.leaves, has_aux=has_aux)
-        outputs, structure = trees.flatten(made[0])
-        rows: list[list[Any]] = []
-        for position, out in enumerate(outputs):
-            pulled = [made[1](trees.unflatten(structure, seeds)) for seeds in _bases(outputs, position)]
-            rows.append(
+
+        def body(trace: Trace, *leaves: TracedArray) -> Any:
+            out, pull, *aux = vjp(_of_leaves(chosen, fun, kwargs), *leaves, has_aux=has_aux)
+            outputs, structure = trees.flatten(out)
+            cotangents = trees.unflatten(structure, _basis(outputs))
+            pulled = vmap(pull)(cotangents)
+            columns = [_split(all_rows, outputs, 0) for all_rows in pulled]
+            rows = [
                 [
-                    _assemble([each[column] for each in pulled], np.shape(out) + np.shape(leaf), leaf, 0)
-                    for column, leaf in enumerate(chosen.leaves)
+                    np.reshape(parts[position], np.shape(out) + np.shape(leaf))
+                    for parts, leaf in zip(columns, leaves, strict=True)
                 ]
-            )
-        return _finish(structure, rows, chosen, made, has_aux)
+                for position, out in enumerate(outputs)
+            ]
+            return _finish(structure, rows, chosen, aux)
+
+        return requests.run(body, chosen.leaves, f"jacrev_{name_of(fun)}", chosen.names(fun))
 
     return jacobian
 
@@ -72,29 +87,27 @@ def _of_leaves(chosen: Selection, fun: Function, kwargs: dict[str, Any]) -> Func
     def of_leaves(*leaves: Any) -> Any:
         return chosen.call(fun, leaves, kwargs)
 
-    of_leaves.__name__ = getattr(fun, "__name__", "fun")
+    of_leaves.__name__ = name_of(fun)
     return of_leaves
 
 
-def _bases(arrays: Sequence[Any], position: int) -> Any:
-    """For each element of ``arrays[position]``: zeros like all arrays, but a one there."""
-    zeros = [np.zeros(np.shape(each), _dtype(each)) for each in arrays]
-    for index in np.ndindex(np.shape(arrays[position])):
-        one = zeros[position].copy()
-        one[index] = 1
-        yield [*zeros[:position], one, *zeros[position + 1 :]]
+def _basis(arrays: Sequence[Any]) -> list[Any]:
+    """The unit vectors of the space that ``arrays`` span together, along a leading axis of each."""
+    sizes = [math.prod(np.shape(each)) for each in arrays]
+    total, start, parts = sum(sizes), 0, []
+    for each, size in zip(arrays, sizes, strict=True):
+        part = np.eye(total, size, -start, dtype=each.dtype)
+        parts.append(part.reshape((total, *np.shape(each))))
+        start += size
+    return parts
 
 
-def _dtype(x: Any) -> Any:
-    return x.dtype if hasattr(x, "dtype") else np.dtype(type(x))
+def _split(array: Any, like: Sequence[Any], axis: int) -> list[Any]:
+    """The parts of an axis that belong to each of the arrays in ``like``."""
+    bounds = np.cumsum([math.prod(np.shape(each)) for each in like])[:-1]
+    return list(np.split(array, [int(bound) for bound in bounds], axis=axis))
 
 
-def _assemble(parts: list[Any], shape: tuple[int, ...], like: Any, axis: int) -> Any:
-    if not parts:
-        return np.zeros(shape, _dtype(like))
-    return np.reshape(np.stack(parts, axis=axis), shape)
-
-
-def _finish(structure: Any, rows: list[list[Any]], chosen: Selection, made: Any, has_aux: bool) -> Any:
+def _finish(structure: Any, rows: list[list[Any]], chosen: Selection, aux: list[Any]) -> Any:
     found = trees.unflatten(structure, [chosen.result(row) for row in rows])
-    return (found, made[2]) if has_aux else found
+    return (found, aux[0]) if aux else found

@@ -11,7 +11,7 @@ import functools
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, Final
 
 import numpy as np
@@ -94,6 +94,10 @@ class Compiled:
         if entries is None:
             return self._trace(signature, args, args, kwargs)
         return self._run(entries, arrays, args, kwargs, signature)
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        """A method, where the function stands in a class."""
+        return self if instance is None else MethodType(self, instance)
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The call of a signature with containers, keywords or static arguments."""
@@ -196,9 +200,10 @@ def jit(fun: Function | None = None, *, static_argnums: int | Sequence[int] = ()
     """Compile a function of arrays. Usable as a decorator, with or without arguments.
 
     Arrays and numbers among the arguments are traced; strings, None, booleans and the arguments in
-    ``static_argnums`` are part of the signature. Each new signature is traced and compiled once. The contents of arrays that the function
-    captures are read at every call; other things that it reads from its surroundings are read when it is traced, but
-    for its closure and global variables, which belong to the signature, as do those of functions in its closure.
+    ``static_argnums`` are part of the signature. Each new signature is traced and compiled once. The contents of
+    arrays that the function captures are read at every call; other things that it reads from its surroundings are
+    read when it is traced, but for its closure and global variables, which belong to the signature, as do those of
+    functions in its closure.
     """
     if fun is None:
         return functools.partial(jit, static_argnums=static_argnums)

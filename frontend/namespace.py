@@ -1,6 +1,7 @@
 """``mixad.numpy``: NumPy, and what NumPy's protocols cannot intercept.
 
-Everything that NumPy has is here. Functions that make arrays, which NumPy answers with real memory, give traced arrays while a
+Everything that NumPy has is here. Functions that make arrays, which NumPy answers with real memory, give traced
+arrays while a
 function is traced, so that ``z = zeros(3); z[0] = x[0]`` works; elsewhere they are NumPy's own.
 """
 

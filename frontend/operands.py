@@ -12,7 +12,6 @@ from ..ir import Dense, TensorType, Value, user_location
 from ..ir.errors import DTypeError, NoAxisError, ShapeError, TraceError
 from .array import TracedArray
 from .lifting import as_value, broadcast_shape, dtype_key, own_value, promote, recording
-from .tracing import Trace
 
 NUMBERS = (bool, int, float, complex)
 #: Types that element-wise operations take as they are.
@@ -260,8 +259,3 @@ def no_out(name: str, out: Any) -> None:
     """`TraceError` where ``out`` is given to a function that does not take it while it is traced."""
     if out is not None:
         raise TraceError(f"{name} with out= is not traced, at {user_location(2)}; use its result, or x[...] = result")
-
-
-def trace_of(x: TracedArray) -> Trace:
-    """The trace that owns ``x``."""
-    return x._trace

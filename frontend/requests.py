@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Operation, TensorType, Value, user_location
+from ..ir import Operation, SymbolRef, TensorType, Value, user_location
 from ..ir.errors import DerivativeError, TraceError
-from ..ops.ad import JVP, VJP, differentiable_outputs, request_attributes
+from ..ops.requests import JVP, VJP, VMAP, differentiable_outputs, request_attributes
 from ..ops.control import CALL, call_attributes
 from . import trees
 from .array import TracedArray
@@ -75,14 +75,17 @@ def record(
     trace: Trace,
     has_aux: bool = False,
     names: Sequence[str] = (),
+    examples: bool = False,
 ) -> Recorded:
     """Trace ``function(*arguments)`` into an inner function of ``trace``, whose arguments are called ``names``.
 
-    With ``has_aux`` it returns a pair, whose second part is auxiliary. Raises `TraceError` for a result that is no
-    array.
+    With ``has_aux`` it returns a pair, whose second part is auxiliary. With ``examples`` each argument is one
+    example of those along the leading axis. Raises `TraceError` for a result that is no array.
     """
     inner = trace.function(name)
-    parameters = [TracedArray(inner, inner.add_argument(own_value(each, trace)), each._weak) for each in arguments]
+    parameters = [
+        TracedArray(inner, inner.add_argument(own_value(each, trace), examples), each._weak) for each in arguments
+    ]
     name_arguments(parameters, names)
     with active(inner):
         result = function(*parameters)
@@ -172,6 +175,19 @@ def jvp(
     results = _request(trace, JVP, [*recorded.operands, *tangents], attributes, types)
     count = len(recorded.outputs)
     return _hand_on_guards(trace, recorded, results[:count]), results[count:]
+
+
+def vmap(trace: Trace, recorded: Recorded, batched: Sequence[int], size: int) -> list[TracedArray]:
+    """The function's outputs for ``size`` examples, with a leading axis for them."""
+    attributes = {"callee": SymbolRef(recorded.name), "batched": tuple(batched), "size": size}
+    types = [type.with_shape((size, *type.shape)) for type in recorded.outputs]
+    results = _request(trace, VMAP, recorded.operands, attributes, types)
+    kept = len(recorded.outputs) - len(recorded.decisions)
+    for guard, decision in zip(results[kept:], recorded.decisions, strict=True):
+        if size:  # a decision depends on no example, so it is the same in all
+            first = trace.builder.slice(guard._value, starts=(0,), sizes=(1,), steps=(1,))
+            trace.guards.append((trace.builder.reshape(first, shape=()), decision))
+    return results[:kept]
 
 
 def run(body: Callable[..., Any], leaves: Sequence[Any], name: str = "main", names: Sequence[str] = ()) -> Any:

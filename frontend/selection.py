@@ -19,19 +19,29 @@ Function = Callable[..., Any]
 
 
 class Selection:
-    """The arguments of a call that are differentiated, flat, and the way back to the call."""
+    """The arguments of a call that are differentiated, flat, and the way back to the call.
+
+    An argument that is chosen twice is one input, with its derivative in both places.
+    """
 
     def __init__(self, what: str, argnums: int | Sequence[int], args: Sequence[Any]) -> None:
         self.args = list(args)
         self.single = isinstance(argnums, int)
-        chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        chosen = tuple(argnums) if isinstance(argnums, Sequence | range) else (argnums,)
         for number in chosen:
+            if not isinstance(number, int):
+                raise DerivativeError(
+                    f"{what}: argnums has {number!r} of type {type(number).__name__}, at {user_location(2)}; "
+                    "positional arguments are counted with int"
+                )
             if not -len(args) <= number < len(args):
                 raise DerivativeError(
                     f"{what}: argnums has {number} and {len(args)} positional arguments are given, at "
                     f"{user_location(2)}"
                 )
-        self.positions = [number % len(args) for number in chosen]
+        asked = [number % len(args) for number in chosen]
+        self.positions = list(dict.fromkeys(asked))
+        self._order = [self.positions.index(position) for position in asked]
         trees_of = [args[position] for position in self.positions]
         self.leaves, self.structure = trees.flatten(trees_of)
         if any(not _is_differentiable(leaf) for leaf in self.leaves):
@@ -58,7 +68,7 @@ class Selection:
     def result(self, leaves: Sequence[Any]) -> Any:
         """Derivatives in the structure of the arguments: one, or a tuple for several argnums."""
         found = trees.unflatten(self.structure, leaves)
-        return found[0] if self.single else tuple(found)
+        return found[0] if self.single else tuple([found[index] for index in self._order])
 
 
 def _is_differentiable(leaf: Any) -> bool:

@@ -65,6 +65,8 @@ class Trace:
         self._known: dict[Value, Any] = {}
         #: What each input is in the parent's trace; and the inputs of closed-over values, by those.
         self.outer: dict[Value, Value] = {}
+        #: Inputs that are one example of many: no number of theirs can be asked for.
+        self.examples: set[Value] = set()
         self._closed_over: dict[Value, Value] = {}
         if parent is None:
             self.functions: dict[str, Trace] = {}
@@ -142,10 +144,14 @@ class Trace:
             own = self._closed_over[value] = self.add_argument(value)
         return own
 
-    def add_argument(self, value: Value) -> Value:
-        """An input that a call gives ``value`` of the parent's trace; a fresh one each time."""
-        own = self.add_input(value.type, value.name)
+    def add_argument(self, value: Value, example: bool = False) -> Value:
+        """An input that a call gives ``value`` of the parent's trace; a fresh one each time. With ``example`` it is one
+        example of those along the leading axis of ``value``."""
+        type = value.type.with_shape(value.type.shape[1:]) if example else value.type
+        own = self.add_input(type, value.name)
         self.outer[own] = value
+        if example:
+            self.examples.add(own)
         return own
 
     def owns(self, trace: Trace) -> bool:
@@ -206,6 +212,11 @@ class Trace:
         return known[value]
 
     def _concrete_input(self, value: Value) -> Any:
+        if value in self.examples:
+            raise TraceError(
+                f"Python needs the number of a traced {value.type} here ({user_location(2)}), which inside vmap differs from "
+                "example to example: choose with np.where"
+            )
         if self.parent is not None and value in self.outer:
             return self.parent.concrete(self.outer[value])
         raise TraceError(

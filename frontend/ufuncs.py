@@ -238,7 +238,8 @@ def call_with_keywords(
     targets = out if isinstance(out, tuple) else (out,)
     if where is not True and targets[0] is None:
         raise TraceError(
-            f"np.{ufunc.__name__} with where= leaves elements undefined, at {user_location(2)}; give out=, or use np.where"
+            f"np.{ufunc.__name__} with where= leaves elements undefined, at {user_location(2)}; give out=, or "
+            "use np.where"
         )
     if all(target is None for target in targets):
         return result
@@ -266,7 +267,8 @@ def write_out(name: str, result: TracedArray, target: Any, where: Any = True) ->
     """Honour ``out=``: the result takes the place of the traced array ``target``, where ``where`` holds."""
     if not isinstance(target, TracedArray):
         raise TraceError(
-            f"{name} with out= a plain array cannot write traced values to it, at {user_location(2)}; use the result, or "
+            f"{name} with out= a plain array cannot write traced values to it, at {user_location(2)}; use the "
+            "result, or "
             "make the array with mixad.numpy.zeros"
         )
     if where is not True:

@@ -35,7 +35,8 @@ class Family:
 class View:
     """How an array is read from the one it views, and written back to it.
 
-    ``read`` is None where it is not known whether it is a view, ``write`` where NumPy's view is read-only. ``key`` tells two
+    ``read`` is None where it is not known whether it is a view, ``write`` where NumPy's view is read-only.
+    ``key`` tells two
     views of one array apart.
     """
 
@@ -70,7 +71,8 @@ def refresh(array: TracedArray) -> None:
     assert family is not None
     if view is None or view.read is None:
         raise TraceError(
-            f"a traced array of shape {array.shape} is used at {user_location(2)} after another that may share its memory "
+            f"a traced array of shape {array.shape} is used at {user_location(2)} after another that may share "
+            "its memory "
             "(by reshape or ravel) was written to; write to a .copy()"
         )
     base = view.base
@@ -91,7 +93,8 @@ def assign(array: TracedArray, value: Value) -> None:
     trace = current_trace()
     if array._trace is not trace:
         raise TraceError(
-            f"an array of the surrounding function @{array._trace.name} is written to, at {user_location(2)}; functions do not "
+            f"an array of the surrounding function @{array._trace.name} is written to, at {user_location(2)}; "
+            "functions do not "
             "change what is outside: return the new array, or write to a .copy()"
         )
     family = array._family
@@ -105,7 +108,8 @@ def assign(array: TracedArray, value: Value) -> None:
         each = each._view.base
         if each._trace is not trace:
             raise TraceError(
-                f"a view of an array of the surrounding function @{each._trace.name} is written to, at {user_location(2)}; "
+                f"a view of an array of the surrounding function @{each._trace.name} is written to, at "
+                f"{user_location(2)}; "
                 "write to a .copy()"
             )
         if each._seen != family.writes:
@@ -132,13 +136,15 @@ def update(array: TracedArray, result: Any) -> TracedArray:
         raise TraceError(f"a result that is no array cannot be written to an array, at {user_location(2)}")
     if not np.can_cast(result.dtype, array.dtype, "same_kind"):
         raise DTypeError(
-            f"a result of {result.dtype} cannot be written to a traced array of {array.dtype}, at {user_location(2)}; write "
+            f"a result of {result.dtype} cannot be written to a traced array of {array.dtype}, at "
+            f"{user_location(2)}; write "
             "x = x + y, or convert with .astype"
         )
     if result.shape != array.shape:
         if len(result.shape) > len(array.shape) or np.broadcast_shapes(result.shape, array.shape) != array.shape:
             raise ShapeError(
-                f"a result of shape {result.shape} cannot be written to a traced array of shape {array.shape}, at {user_location(2)}"
+                f"a result of shape {result.shape} cannot be written to a traced array of shape {array.shape}, "
+                f"at {user_location(2)}"
             )
         result = spread(result, array.shape)
     assign(array, cast(result, array.dtype)._value)

@@ -10,6 +10,7 @@ from . import (
     indexing,
     logic,
     reductions,
+    requests,
     shape,
     trigonometry,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "logic",
     "operation",
     "reductions",
+    "requests",
     "sample",
     "shape",
     "trigonometry",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,6 +167,13 @@ class Contract(Op):
         left = _sum(widened(x), plan.sum_x).transpose(plan.order_x)
         right = _sum(widened(y), plan.sum_y).transpose(plan.order_y)
         return _product(left, right, plan).transpose(plan.order_out).astype(x.dtype, copy=False)
+
+    @staticmethod
+    def batch(b: Builder, size: int, batched: Sequence[bool], x: Value, y: Value, *, spec: str) -> Value:
+        labels = parse_spec(spec)
+        new = next(label for label in string.ascii_letters if label not in spec)
+        left, right = (new + own if flag else own for own, flag in zip((labels.x, labels.y), batched, strict=True))
+        return b.contract(x, y, spec=f"{left},{right}->{new}{labels.out}")
 
     @staticmethod
     def transpose_x(b: Builder, ct: Value, x: Value, y: Value, *, spec: str) -> Value:

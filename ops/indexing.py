@@ -11,6 +11,7 @@ The constraints on them, in all operations here: (C1) there is one index for eac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..ir.builder import Builder
 from ..ir.errors import ShapeConstraint
 from ..ir.graph import Value
 from ..ir.types import BOOL, INTEGER, TensorType
+from .batching import with_batch
 from .definition import Array, Op, operation, sample, zeros
 from .elementwise import NUMERIC, check_dtype
 from .reductions import kept_axes
@@ -55,6 +57,24 @@ def _check_updates(x: TensorType, updates: TensorType, indices: tuple[TensorType
     check_same_dtype("C6", x, updates)
 
 
+def _batch_indices(
+    b: Builder, size: int, batched: Sequence[bool], indices: Sequence[Value], axes: Axes
+) -> tuple[list[Value], Axes]:
+    """Indices that address each example's own part: one more of them counts the examples along axis 0."""
+    values = [with_batch(b, index, flag, size) for index, flag in zip(indices, batched, strict=True)]
+    count = b.iota(shape=values[0].type.shape, axis=0, dtype=np.dtype(np.int64))
+    return [count, *values], (0, *(axis + 1 for axis in axes))
+
+
+def _batch_update(
+    b: Builder, size: int, batched: Sequence[bool], x: Value, updates: Value, indices: Sequence[Value], axes: Axes
+) -> tuple[list[Value], Axes]:
+    """The operands and axes of a batched operation that writes."""
+    written = [with_batch(b, value, flag, size) for value, flag in zip((x, updates), batched, strict=False)]
+    chosen, axes = _batch_indices(b, size, batched[2:], indices, axes)
+    return [*written, *chosen], axes
+
+
 _TWICE = np.array([2, 0, 2, -1])
 _GRID = (np.array([[0, 1], [-1, 1]]), np.array([[1, 1], [0, -2]], np.int32))
 
@@ -82,6 +102,14 @@ class Gather(Op):
         addressed = _indexed_first(x, axes)[indices]
         # NumPy takes 0-d indices for integers, which give a view.
         return addressed if np.ndim(indices[0]) else np.array(addressed)
+
+    @staticmethod
+    def batch(b: Builder, size: int, batched: Sequence[bool], x: Value, *indices: Value, axes: Axes) -> Value:
+        if not batched[0]:
+            values = [with_batch(b, index, flag, size) for index, flag in zip(indices, batched[1:], strict=True)]
+            return b.gather(x, *values, axes=axes)
+        chosen, axes = _batch_indices(b, size, batched[1:], indices, axes)
+        return b.gather(x, *chosen, axes=axes)
 
     @staticmethod
     def transpose_x(b: Builder, ct: Value, x: Value, *indices: Value, axes: Axes) -> Value:
@@ -119,6 +147,13 @@ class ScatterAdd(Op):
         return result
 
     @staticmethod
+    def batch(
+        b: Builder, size: int, batched: Sequence[bool], x: Value, updates: Value, *indices: Value, axes: Axes
+    ) -> Value:
+        operands, axes = _batch_update(b, size, batched, x, updates, indices, axes)
+        return b.scatter_add(*operands, axes=axes)
+
+    @staticmethod
     def transpose_x(b: Builder, ct: Value, x: Value, updates: Value, *indices: Value, axes: Axes) -> Value:
         return ct
 
@@ -154,3 +189,10 @@ class Scatter(Op):
         result = np.array(x)
         _indexed_first(result, axes)[indices] = updates
         return result
+
+    @staticmethod
+    def batch(
+        b: Builder, size: int, batched: Sequence[bool], x: Value, updates: Value, *indices: Value, axes: Axes
+    ) -> Value:
+        operands, axes = _batch_update(b, size, batched, x, updates, indices, axes)
+        return b.scatter(*operands, axes=axes)

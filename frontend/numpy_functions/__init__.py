@@ -1,16 +1,29 @@
 """What NumPy's functions are, as compositions of operations. Importing this package fills the table."""
 
-from . import choices, creation, joining, linear_algebra, missing, products, reductions, shapes, signals, tests
+from . import (
+    choices,
+    closeness,
+    creation,
+    joining,
+    linear_algebra,
+    missing,
+    products,
+    reductions,
+    scans,
+    shapes,
+    signals,
+)
 
 __all__ = [
     "choices",
+    "closeness",
     "creation",
     "joining",
     "linear_algebra",
     "missing",
     "products",
     "reductions",
+    "scans",
     "shapes",
     "signals",
-    "tests",
 ]

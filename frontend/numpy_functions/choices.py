@@ -31,6 +31,7 @@ from ..operands import (
 )
 from ..ufuncs import apply
 from ..views import update
+from . import reductions
 from .joining import stack
 from .shapes import ravel
 
@@ -77,6 +78,24 @@ def select_cases(condlist: Sequence[Any], choicelist: Sequence[Any], default: An
     result = cast(as_traced(default), dtype)
     for condition, choice in list(zip(condlist, choices, strict=True))[::-1]:
         result = select(truth(as_traced(condition)), cast(as_traced(choice), dtype), result)
+    return result
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> TracedArray:
+    """Each function is applied to the whole of ``x``, and its elements chosen where its condition is the last to
+    hold."""
+    x = as_traced(x)
+    single = isinstance(condlist, TracedArray | np.ndarray) and condlist.ndim == 1
+    conditions = [truth(as_traced(each)) for each in ([condlist] if single else condlist)]
+    if len(funclist) not in (len(conditions), len(conditions) + 1):
+        raise ShapeError(
+            f"np.piecewise of {len(conditions)} conditions and {len(funclist)} functions, at {user_location(2)}"
+        )
+    values = [each(x, *args, **kw) if callable(each) else each for each in funclist]
+    result = spread(cast(as_traced(values[-1]), x.dtype), x.shape) if len(values) > len(conditions) else full_like(x, 0)
+    for condition, value in zip(conditions, values, strict=False):
+        result = select(condition, spread(cast(as_traced(value), x.dtype), x.shape), result)
     return result
 
 
@@ -166,7 +185,8 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> TracedArray:
         number = axis_of(axis, x.ndim)
     if index.ndim != x.ndim:
         raise ShapeError(
-            f"indices of dimension {index.ndim} for an array of dimension {x.ndim}, at {user_location(2)}; they must be equal"
+            f"indices of dimension {index.ndim} for an array of dimension {x.ndim}, at {user_location(2)}; they "
+            "must be equal"
         )
     shape = list(
         np.broadcast_shapes(
@@ -184,7 +204,8 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> TracedArray:
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     if not isinstance(arr, TracedArray):
         raise TraceError(
-            f"np.put_along_axis writes traced values to a plain array, at {user_location(2)}; make it with mixad.numpy.zeros"
+            f"np.put_along_axis writes traced values to a plain array, at {user_location(2)}; make it with "
+            "mixad.numpy.zeros"
         )
     x, index = arr, as_traced(indices)
     number = axis_of(axis, x.ndim)
@@ -277,7 +298,7 @@ def diagflat(v: Any, k: int = 0) -> TracedArray:
 @implements(np.trace)
 def trace(a: Any, offset: int = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> TracedArray:
     no_out("np.trace", out)
-    return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+    return reductions.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @implements(np.linalg.trace)

@@ -60,7 +60,7 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> TracedArray:
     return copied(as_traced(a))
 
 
-@implements(np.astype)
+@implements("astype")
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> TracedArray:
     return copied(cast(as_traced(x), dtype))
 

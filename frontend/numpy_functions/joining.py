@@ -116,7 +116,8 @@ def _cuts(x: TracedArray, sections: Any, axis: int, even: bool) -> list[tuple[in
             raise ShapeError(f"an axis cannot be split into {count} parts, at {user_location(3)}")
         if even and size % count:
             raise ShapeError(
-                f"axis {axis} of size {size} does not split into {count} equal parts, at {user_location(3)}; use array_split"
+                f"axis {axis} of size {size} does not split into {count} equal parts, at {user_location(3)}; "
+                "use array_split"
             )
         small, extra = divmod(size, count)
         ends = np.cumsum([0] + extra * [small + 1] + (count - extra) * [small]).tolist()
@@ -157,7 +158,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[TracedArray]:
     return _split(ary, indices_or_sections, 2, True)
 
 
-@implements(np.unstack)
+@implements("unstack")
 def unstack(x: Any, /, *, axis: Any = 0) -> tuple[TracedArray, ...]:
     x = as_traced(x)
     number = axis_of(axis, x.ndim)

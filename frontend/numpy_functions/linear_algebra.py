@@ -72,7 +72,8 @@ def _matrix_norm(x: TracedArray, ord: Any, axes: tuple[int, ...]) -> TracedArray
         return _two_norm(x, axes)
     if ord not in (1, -1, math.inf, -math.inf):
         raise TraceError(
-            f"np.linalg.norm with ord={ord!r} of matrices is not traced, at {user_location(3)}; it needs singular values"
+            f"np.linalg.norm with ord={ord!r} of matrices is not traced, at {user_location(3)}; it needs "
+            "singular values"
         )
     inner, outer = (axes[0], axes[1]) if abs(ord) == 1 else (axes[1], axes[0])
     sums = emit("reduce_sum", emit("abs", x), axes=(inner,))

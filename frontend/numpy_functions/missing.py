@@ -13,7 +13,7 @@ from ..array import TracedArray
 from ..compositions import is_nan, safe_sqrt
 from ..functions import implements
 from ..operands import as_traced, axes_of, emit, full_like, no_out, select
-from . import reductions
+from . import reductions, scans
 
 
 def _replaced(a: Any, number: Any) -> tuple[TracedArray, TracedArray]:
@@ -55,12 +55,12 @@ def nanprod(
 
 @implements(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> TracedArray:
-    return reductions.cumsum(_replaced(a, 0)[0], axis, dtype, out)
+    return scans.cumsum(_replaced(a, 0)[0], axis, dtype, out)
 
 
 @implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> TracedArray:
-    return reductions.cumprod(_replaced(a, 1)[0], axis, dtype, out)
+    return scans.cumprod(_replaced(a, 1)[0], axis, dtype, out)
 
 
 @implements(np.nanmean)

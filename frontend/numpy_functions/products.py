@@ -29,7 +29,8 @@ def contract(x: TracedArray, y: TracedArray, x_labels: str, y_labels: str, out: 
                 sizes[label] = size
             elif size not in (1, sizes[label]):
                 raise ShapeError(
-                    f"a product of shapes {x.shape} and {y.shape} meets sizes {sizes[label]} and {size}, at {user_location(2)}; "
+                    f"a product of shapes {x.shape} and {y.shape} meets sizes {sizes[label]} and {size}, at "
+                    f"{user_location(2)}; "
                     "they must be equal"
                 )
     x, x_labels = _without_ones(x, x_labels, y_labels, sizes)
@@ -55,7 +56,8 @@ def _product(name: str, x: TracedArray, y: TracedArray, x_core: str, y_core: str
     """A product of the last axes, over batch axes that broadcast."""
     if x.ndim < len(x_core) or y.ndim < len(y_core):
         raise ShapeError(
-            f"{name} of shapes {x.shape} and {y.shape}, at {user_location(2)}; it takes {len(x_core)} and {len(y_core)} "
+            f"{name} of shapes {x.shape} and {y.shape}, at {user_location(2)}; it takes {len(x_core)} and "
+            f"{len(y_core)} "
             "dimensions or more"
         )
     common = [label for label in x_core if label in y_core]
@@ -63,7 +65,8 @@ def _product(name: str, x: TracedArray, y: TracedArray, x_core: str, y_core: str
         sizes = x.shape[x.ndim - len(x_core) + x_core.index(label)], y.shape[y.ndim - len(y_core) + y_core.index(label)]
         if sizes[0] != sizes[1]:
             raise ShapeError(
-                f"{name} of shapes {x.shape} and {y.shape} meets sizes {sizes[0]} and {sizes[1]}, at {user_location(2)}; they must be equal"
+                f"{name} of shapes {x.shape} and {y.shape} meets sizes {sizes[0]} and {sizes[1]}, at "
+                f"{user_location(2)}; they must be equal"
             )
     batch = ascii_letters[:26]
     ranks = x.ndim - len(x_core), y.ndim - len(y_core)
@@ -250,7 +253,8 @@ def _take_diagonals(x: TracedArray, labels: str) -> tuple[TracedArray, str]:
         second = labels.index(label, first + 1)
         if x.shape[first] != x.shape[second]:
             raise ShapeError(
-                f"label {label!r} has sizes {x.shape[first]} and {x.shape[second]}, at {user_location(2)}; they must be equal"
+                f"label {label!r} has sizes {x.shape[first]} and {x.shape[second]}, at {user_location(2)}; they "
+                "must be equal"
             )
         x = diagonal_of(x, 0, first, second)
         labels = "".join(each for axis, each in enumerate(labels) if axis not in (first, second)) + label

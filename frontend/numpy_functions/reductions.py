@@ -21,8 +21,6 @@ from ..operands import (
     axis_of,
     cast,
     emit,
-    expand,
-    full,
     full_like,
     no_out,
     reshape,
@@ -30,9 +28,11 @@ from ..operands import (
     spread,
     truth,
 )
-from ..ufuncs import METHODS, apply
+from ..ufuncs import apply
 
 _FLOAT16 = np.dtype(np.float16)
+#: The types in which integers are added up, by kind.
+_SUMMED_IN: dict[str, np.dtype[Any]] = {"b": INT64, "i": INT64, "u": np.dtype(np.uint64)}
 
 
 def kept(x: TracedArray, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> TracedArray:
@@ -46,10 +46,8 @@ def sum_dtype(x: TracedArray, dtype: Any = None) -> np.dtype[Any]:
     """The element type in which NumPy adds up: at least 64 bits for integers."""
     if dtype is not None:
         return np.dtype(dtype)
-    if x.dtype.kind in "bi":
-        return INT64
-    wide: np.dtype[Any] = np.dtype(np.uint64)
-    return wide if x.dtype.kind == "u" else x.dtype
+    found: np.dtype[Any] = _SUMMED_IN.get(x.dtype.kind, x.dtype)
+    return found
 
 
 def masked(x: TracedArray, where: Any, number: Any) -> TracedArray:
@@ -321,111 +319,3 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     total = sum(w, axes, keepdims=keepdims)
     result = emit("div", sum(emit("mul", x, w), axes, keepdims=keepdims), total)
     return (result, total) if returned else result
-
-
-# --- running sums --------------------------------------------------------------------------------
-
-
-def _flat(a: Any, axis: Any) -> tuple[TracedArray, int]:
-    x = as_traced(a)
-    if axis is None:
-        return reshape(x, (x.size,)), 0
-    return x, axis_of(axis, x.ndim)
-
-
-@implements(np.cumsum)
-def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> TracedArray:
-    no_out("np.cumsum", out)
-    x, number = _flat(a, axis)
-    return emit("cumsum", cast(x, sum_dtype(x, dtype)), axis=number, reverse=False)
-
-
-@implements(np.cumprod)
-def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> TracedArray:
-    """Running products by doubling: exact derivatives at zeros, in log2(n) products of whole arrays."""
-    no_out("np.cumprod", out)
-    x, number = _flat(a, axis)
-    x = cast(x, sum_dtype(x, dtype))
-    return scan_by_doubling(x, number, "mul", 1)
-
-
-@implements(np.cumulative_sum)
-def cumulative_sum(x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> TracedArray:
-    return _cumulative(cumsum, x, axis, dtype, include_initial, 0)
-
-
-@implements(np.cumulative_prod)
-def cumulative_prod(x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> TracedArray:
-    return _cumulative(cumprod, x, axis, dtype, include_initial, 1)
-
-
-def _cumulative(function: Any, x: Any, axis: Any, dtype: Any, include_initial: bool, first: int) -> TracedArray:
-    x = as_traced(x)
-    if axis is None:
-        if x.ndim != 1:
-            raise ShapeError(f"an array of dimension {x.ndim} needs axis=, at {user_location(2)}")
-        axis = 0
-    result: TracedArray = function(x, axis, dtype)
-    if not include_initial:
-        return result
-    number = axis_of(axis, x.ndim)
-    shape = tuple(1 if each == number else size for each, size in enumerate(result.shape))
-    return emit("concatenate", full(first, shape, result.dtype), result, axis=number)
-
-
-def scan_by_doubling(x: TracedArray, axis: int, name: str, identity: Any) -> TracedArray:
-    """Running combination along ``axis`` by an associative operation (Hillis and Steele, 1986)."""
-    size, shift = x.shape[axis], 1
-    while shift < size:
-        start = [0] * x.ndim
-        sizes = tuple(size - shift if each == axis else length for each, length in enumerate(x.shape))
-        earlier = emit("slice", x, starts=tuple(start), sizes=sizes, steps=(1,) * x.ndim)
-        shape = tuple(shift if each == axis else length for each, length in enumerate(x.shape))
-        x = emit(name, x, emit("concatenate", full(identity, shape, x.dtype), earlier, axis=axis))
-        shift *= 2
-    return x
-
-
-# --- methods of ufuncs ---------------------------------------------------------------------------
-
-_REDUCTIONS: dict[np.ufunc, Any] = {
-    np.add: sum,
-    np.multiply: prod,
-    np.maximum: max,
-    np.minimum: min,
-    np.logical_and: all,
-    np.logical_or: any,
-}
-_ACCUMULATIONS: dict[np.ufunc, Any] = {np.add: cumsum, np.multiply: cumprod}
-
-
-def _reduce(ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
-    function = _REDUCTIONS.get(ufunc)
-    if function is None:
-        raise DTypeError(
-            f"np.{ufunc.__name__}.reduce is not traced, at {user_location(2)}; reduce with np.add or the like"
-        )
-    no_out(f"np.{ufunc.__name__}.reduce", out if not isinstance(out, tuple) else out[0])
-    if dtype is not None:
-        kwargs["dtype"] = dtype
-    return function(x, axis, **kwargs)
-
-
-def _accumulate(ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
-    function = _ACCUMULATIONS.get(ufunc)
-    if function is None:
-        raise DTypeError(
-            f"np.{ufunc.__name__}.accumulate is not traced, at {user_location(2)}; use np.cumsum or np.cumprod"
-        )
-    no_out(f"np.{ufunc.__name__}.accumulate", out if not isinstance(out, tuple) else out[0])
-    return function(x, axis, dtype)
-
-
-def _outer(ufunc: np.ufunc, x: Any, y: Any) -> Any:
-    x, y = as_traced(x), as_traced(y)
-    for _ in range(y.ndim):
-        x = expand(x, x.ndim)
-    return apply(ufunc, x, y)
-
-
-METHODS.update(reduce=_reduce, accumulate=_accumulate, outer=_outer)

@@ -346,7 +346,8 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Tr
         return _pad_constant(x, widths, kwargs.pop("constant_values", 0))
     if mode not in ("edge", "reflect", "symmetric", "wrap") or kwargs:
         raise TraceError(
-            f"np.pad with mode={mode!r} {sorted(kwargs)} is not traced, at {user_location(2)}; use constant, edge, reflect, "
+            f"np.pad with mode={mode!r} {sorted(kwargs)} is not traced, at {user_location(2)}; use constant, "
+            "edge, reflect, "
             "symmetric or wrap"
         )
     for axis, (low, high) in enumerate(widths):

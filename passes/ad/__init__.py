@@ -1,5 +1,5 @@
-"""Differentiation: prune-stop-gradient, linearize, transpose, seed-sens, split, and expand-ad over them."""
+"""Differentiation and batching: the passes that answer requests, and expand-ad over them."""
 
-from . import expand, linearize, prune, seed, split, transpose
+from . import batch, expand, linearize, prune, seed, split, transpose
 
-__all__ = ["expand", "linearize", "prune", "seed", "split", "transpose"]
+__all__ = ["batch", "expand", "linearize", "prune", "seed", "split", "transpose"]

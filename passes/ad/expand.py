@@ -15,27 +15,26 @@ from ...ir.attributes import SymbolRef
 from ...ir.errors import PassError
 from ...ir.graph import Graph, Operation
 from ...ir.module import Module
-from ...ops.ad import JVP, VJP
+from ...ops.requests import JVP, REQUESTS, VJP, VMAP
 from ...ops.control import CALL, call_attributes
 from ..inline import Inline, references
 from ..manager import Fixpoint, Pass, PassLog, register_pass
 from ..simplify import simplification
+from .batch import Batch
 from .linearize import Linearize
 from .prune import PruneStopGradient
 from .seed import SeedSens
 from .transpose import Transpose
 
-REQUESTS = (VJP.name, JVP.name)
-
 
 @register_pass("expand-ad")
 @dataclass(frozen=True)
 class ExpandAD(Pass):
-    """Replace each `ad.vjp` and `ad.jvp` by a call of a function that computes it.
+    """Replace each `ad.vjp`, `ad.jvp` and `ad.vmap` by a call of a function that computes it.
 
-    For each request, on a copy of its function: inline, prune-stop-gradient, linearize, transpose (for a vjp),
-    seed-sens, then simplification; so a dump shows every order on its own. Requests for the same
-    derivative of the same function share one.
+    For each request, on a copy of its function: inline; for a derivative prune-stop-gradient, linearize, transpose (for a
+    vjp) and seed-sens, for a map batch; then simplification. So a dump shows every order on its own. Requests for
+    the same of the same function share one.
     """
 
     def run(self, module: Module, log: PassLog) -> bool:
@@ -75,12 +74,14 @@ def _derive(op: Operation, module: Module, log: PassLog) -> str:
         graph = module[source].clone(f"{source}_{kind}")
     name = module.add(graph).name
     log.run(Inline(name), module)
-    log.run(PruneStopGradient(name), module)
-    wrt, aux = op.attributes["wrt"], op.attributes["aux"]
-    log.run(Linearize(wrt, aux, name), module)
-    if op.name == VJP.name:
-        log.run(Transpose(name), module)
-    log.run(SeedSens(op.attributes.get("sens", "given"), name), module)
+    if op.name == VMAP.name:
+        log.run(Batch(op.attributes["batched"], op.attributes["size"], name), module)
+    else:
+        log.run(PruneStopGradient(name), module)
+        log.run(Linearize(op.attributes["wrt"], op.attributes["aux"], name), module)
+        if op.name == VJP.name:
+            log.run(Transpose(name), module)
+        log.run(SeedSens(op.attributes.get("sens", "given"), name), module)
     log.run(Fixpoint(simplification(name)), module)
     return name
 

@@ -13,7 +13,7 @@ from ...ir.builder import Builder
 from ...ir.errors import DerivativeError, PassError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ops.ad import differentiable_outputs
+from ...ops.requests import differentiable_outputs
 from ...ops.definition import Rules, zeros
 from ..inline import references
 from ..manager import Pass, PassLog, register_pass

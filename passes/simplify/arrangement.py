@@ -44,6 +44,31 @@ def multiply_choice(op: Operation, b: Builder) -> Value | None:
     return None
 
 
+@table.pattern("tensor.mul")
+def scale_choice(op: Operation, b: Builder) -> Value | None:
+    """select(p, x, 0) * c -> select(p, x * c, 0) in derivatives, where the sign of a zero means nothing."""
+    x, y = op.operands
+    choice = defined_by(x, "tensor.select")
+    if choice is None or not op.location.order or not factor(y) or not has_one_use(x):
+        return None
+    predicate, on_true, on_false = choice.operands
+    if splat(on_false) == 0:
+        return b.select(predicate, b.mul(on_true, y), on_false)
+    return b.select(predicate, on_true, b.mul(on_false, y)) if splat(on_true) == 0 else None
+
+
+@table.pattern("tensor.add")
+def add_choices(op: Operation, b: Builder) -> Value | None:
+    """select(p, x, 0) + select(p, 0, y) -> select(p, x, y) in derivatives, where the sign of a zero means nothing."""
+    first, second = (defined_by(value, "tensor.select") for value in op.operands)
+    if first is None or second is None or not op.location.order or first.operands[0] is not second.operands[0]:
+        return None
+    for one, other in ((first, second), (second, first)):
+        if splat(one.operands[2]) == 0 and splat(other.operands[1]) == 0:
+            return b.select(one.operands[0], one.operands[1], other.operands[2])
+    return None
+
+
 @table.pattern("tensor.logical_and", "tensor.logical_or", "tensor.logical_xor")
 def decide_logic(op: Operation, b: Builder) -> Value | None:
     """A constant truth value decides, or says nothing; so does a value beside itself."""

@@ -94,6 +94,13 @@ def test_hvp_without_its_vector():
     caught(call, TypeError, "hvp", "1 positional", "2 are needed")
 
 
+def test_argnums_that_are_no_integers():
+    def call():
+        mx.grad(lambda x: x, 1.0)(1.0)  # here
+
+    caught(call, TypeError, "1.0", "float", "int")
+
+
 # --- what a function returns ---------------------------------------------------------------------
 
 

@@ -57,7 +57,7 @@ def linear(shape: tuple[int, ...]) -> Any:
     return np.arange(float(np.prod(shape))).reshape(shape) + 1
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(indices())
 def test_reading(given_: Any) -> None:
     shape, index = given_
@@ -68,7 +68,7 @@ def test_reading(given_: Any) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(indices())
 def test_the_gradient_of_reading_is_writing_back(given_: Any) -> None:
     shape, index = given_
@@ -79,7 +79,7 @@ def test_the_gradient_of_reading_is_writing_back(given_: Any) -> None:
     np.testing.assert_allclose(mx.grad(lambda a: np.sum(a[index] * weights))(x), expected, atol=1e-14)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(indices(), st.booleans())
 def test_writing(given_: Any, number: bool) -> None:
     shape, index = given_
@@ -95,7 +95,7 @@ def test_writing(given_: Any, number: bool) -> None:
     np.testing.assert_array_equal(mx.jit(write)(x, values), write(x, values))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(indices())
 def test_the_derivatives_of_writing(given_: Any) -> None:
     shape, index = given_
@@ -123,6 +123,33 @@ def numeric(function: Any, *args: Any) -> list[Any]:
             gradient[position] = function(*args[:number], moved, *args[number + 1 :]) - function(*args)
         found.append(gradient)
     return found
+
+
+B = np.arange(72.0).reshape(2, 3, 4, 3)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        (slice(None), [0, 2], [1, 1]),
+        (slice(None), [0, 2], slice(None), [1, 1]),
+        (slice(None), [0, 2], None, [1, 1]),
+        (slice(None), [0, 2], ..., [1, 1]),
+        (slice(None), 0, slice(None), [1, 2, 0]),
+        (slice(None), 0, [1, 2, 0]),
+        (slice(None), [[0], [2]], 1, [0, 1]),
+        (..., [0, 2], slice(1, 3), 0),
+        (None, slice(None), [0, 1], slice(None), None, 2),
+        (slice(None), np.array([[True, False, True, False], [False, False, True, False], [False] * 4])),
+        (slice(None), slice(None), np.array([True, False, True, False]), [0, 1]),
+        (slice(None), np.array([True, False, True]), slice(None), [0, 1]),
+        (slice(None), [0, 1], True),
+        (slice(None), 1, ..., True, [0, 2]),
+        (slice(None), [0, 2], slice(None), np.array(1)),
+    ],
+)
+def test_where_the_axes_of_index_arrays_go(index: Any) -> None:
+    np.testing.assert_array_equal(mx.jit(lambda x: x[index])(B), B[index])
 
 
 @pytest.mark.parametrize(
@@ -216,6 +243,8 @@ PROGRAMS = [
     "np.multiply(x, 2, out=x[0], where=x[1] > 14) if False else np.multiply(x, 2, out=x, where=x > 4)",
     "y = np.zeros_like(x); np.sin(x, out=y); x = y",
     "y = np.empty_like(x[0, 0]); np.sum(x, axis=(0, 1), out=y); x = y",
+    "np.add.at(x, ([0, 0, 1], [1, 1, 2]), 2.5)",
+    "np.subtract.at(x, (slice(None), [2, 2]), x[0, :2])",
     "x.fill(2.0)",
     "x[:] = 3",
     "x[...] = np.arange(4)",

@@ -212,6 +212,9 @@ def test_methods():
             return x * self.scale
 
     first, second = Model(2.0), Model(3.0)
+    for _ in range(2):
+        np.testing.assert_array_equal(first.plain(X), 2 * X)
+        np.testing.assert_array_equal(Model.plain(second, X), 2 * X)
     np.testing.assert_array_equal(mx.jit(first.scaled)(X), 2 * X)
     np.testing.assert_array_equal(mx.jit(second.scaled)(X), 3 * X)
 

@@ -257,6 +257,7 @@ for text in (
     ),
     *("np.take_along_axis(x, np.argsort(M, axis=1), axis=1)", "np.take_along_axis(x, np.array([[0], [3], [1]]), 1)"),
     *("np.compress([True, False, True], x, axis=0)", "np.extract(MASK2, x)", "x[MASK2]", "x[x > 0]", "np.where(x > 0)"),
+    *("np.piecewise(x, [x < 0, x > 1], [np.negative, 3.0, lambda v: v * v])", "np.piecewise(x[0], x[0] > 0, [np.sin])"),
     *("np.nonzero(x > 0)", "np.flatnonzero(x > 0)", "np.argwhere(x > 0)", "x[np.where(x > 0)]"),
 ):
     case(text, M)

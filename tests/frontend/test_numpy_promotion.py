@@ -89,7 +89,7 @@ def assert_same(mine: Any, theirs: Any) -> None:
         )
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(st.sampled_from(BINARY), OPERANDS, OPERANDS)
 def test_binary_ufuncs(ufunc: Any, x: Any, y: Any) -> None:
     x = np.asarray(x)
@@ -97,7 +97,7 @@ def test_binary_ufuncs(ufunc: Any, x: Any, y: Any) -> None:
     assert_same(outcome(mx.jit(lambda a: ufunc(a, y)), x), expected)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.sampled_from(OPERATORS), OPERANDS, OPERANDS, st.booleans())
 def test_operators(function: Any, x: Any, y: Any, swapped: bool) -> None:
     x = np.asarray(x)
@@ -107,7 +107,7 @@ def test_operators(function: Any, x: Any, y: Any, swapped: bool) -> None:
         assert_same(outcome(mx.jit(lambda a: function(a, y)), x), outcome(function, x, y))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from(UNARY), st.sampled_from(DTYPES), st.sampled_from([(3,), (2, 3)]))
 def test_functions_of_one_array(function: Any, dtype: str, shape: Any) -> None:
     x = array(dtype, shape)

@@ -1,5 +1,6 @@
 """The same and different functions from many threads at once."""
 
+import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,6 +29,10 @@ def _wave(x):
     return np.sin(x) * x if x > 0 else x * x
 
 
+def _at_points(derivative):
+    return [float(derivative(x)) for x in POINTS]
+
+
 def _slope(x):
     return np.where(x > 0, np.cos(x) * x + np.sin(x), 2 * x)
 
@@ -46,8 +51,7 @@ def _slope(x):
 def test_first_calls_of_one_function_race(make):
     for _ in range(3):
         clear_caches()
-        derivative = make()
-        found = race([lambda: [float(derivative(x)) for x in POINTS]] * THREADS)
+        found = race([functools.partial(_at_points, make())] * THREADS)
         for each in found:
             np.testing.assert_allclose(each, _slope(POINTS), rtol=1e-12)
 

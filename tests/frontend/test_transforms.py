@@ -32,6 +32,10 @@ def test_argnums_choose_the_arguments(argnums):
         np.testing.assert_allclose(each, every[number])
 
 
+def test_an_argument_chosen_twice_has_its_whole_derivative_twice():
+    assert mx.grad(lambda x, y: x * y, (0, 0, -2))(2.0, 3.0) == (3, 3, 3)
+
+
 def test_value_and_grad_and_has_aux():
     def function(x):
         return np.sum(x * x), {"twice": 2 * x, "name": np.sum(x)}
@@ -316,7 +320,9 @@ def test_a_captured_number_compiles_at_most_twice():
         return mx.grad(lambda x: factor * x * x * x)(2.0)
 
     before = cache_info()["misses"]
-    assert [of(k) for k in (3.0, 5.0, -1.5, 0.0, -0.0, 7.25, 3.0)] == [k * 12 for k in (3.0, 5.0, -1.5, 0, 0, 7.25, 3.0)]
+    assert [of(k) for k in (3.0, 5.0, -1.5, 0.0, -0.0, 7.25, 3.0)] == [
+        k * 12 for k in (3.0, 5.0, -1.5, 0, 0, 7.25, 3.0)
+    ]
     assert cache_info()["misses"] - before <= 2
 
 
@@ -441,6 +447,47 @@ def test_make_graph_gives_a_module_that_prints_and_parses():
     assert "ad.vjp" in text
     assert "tensor.sin" in text
     assert str(mx.parse_module(text)) == text
+
+
+# --- branches not taken --------------------------------------------------------------------------
+
+AWAY = np.array([0.0, -1.0, np.nan, -np.inf, -0.0])
+CHOICES = {
+    "log": lambda x: np.where(x > 0, np.log(x), 0.0),
+    "sqrt": lambda x: np.where(x > 0, np.sqrt(x), 0.0),
+    "power": lambda x: np.where(x > 0, x**-1.5, 0.0),
+    "quotient": lambda x: np.where(x > 0, 1 / x, 0.0),
+    "log of sqrt": lambda x: np.where(x > 0, np.log(np.sqrt(x)), 0.0),
+    "other order": lambda x: np.where(x <= 0, 0.0, np.where(np.isnan(x), 0.0, np.log(x) * np.sqrt(x))),
+}
+HIGHER = {
+    "grad": mx.grad,
+    "jvp": lambda f: lambda x: mx.jvp(f, (x,), (1.0,))[1],
+    "jvp of grad": lambda f: lambda x: mx.jvp(mx.grad(f), (x,), (1.0,))[1],
+    "grad of grad": lambda f: mx.grad(mx.grad(f)),
+    "grad of jvp": lambda f: mx.grad(lambda x: mx.jvp(f, (x,), (1.0,))[1]),
+    "hessian": mx.hessian,
+    "grad of grad of grad": lambda f: mx.grad(mx.grad(mx.grad(f))),
+}
+
+
+@pytest.mark.parametrize("mode", HIGHER)
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_branch_that_where_does_not_take_leaks_nothing(name, mode):
+    derivative = HIGHER[mode](CHOICES[name])
+    for x in AWAY:
+        assert derivative(x) == 0, x
+    if name in ("log", "sqrt"):
+        np.testing.assert_allclose(derivative(1.7), HIGHER[mode](getattr(np, name))(1.7), rtol=1e-13)
+
+
+def test_the_norm_at_zero_is_safe_under_where():
+    def norm(x):
+        total = np.sum(x * x)
+        return np.where(total > 0, np.sqrt(total), 0.0)
+
+    np.testing.assert_array_equal(mx.grad(norm)(np.zeros(3)), np.zeros(3))
+    assert np.all(np.isfinite(mx.hessian(norm)(np.zeros(3))))
 
 
 # --- types ---------------------------------------------------------------------------------------

@@ -11,11 +11,22 @@ import itertools
 import mixad.ops  # noqa: F401 - registers the operations
 import numpy as np
 import pytest
-from mixad.ir import Builder, Dense, Graph, Module, Operation, TensorType, module_fingerprint, parse_module, registered
-from mixad.ir import verify
+from mixad.ir import (
+    Builder,
+    Dense,
+    Graph,
+    Module,
+    Operation,
+    SymbolRef,
+    TensorType,
+    lookup,
+    module_fingerprint,
+    parse_module,
+    registered,
+    verify,
+)
 from mixad.ir.errors import ConstraintError
 from mixad.ir.types import INEXACT
-from mixad.ops.ad import JVP, VJP, request_attributes
 from mixad.passes import PassManager
 from mixad.runtime.compiler import compile_module
 from mixad.runtime.numpy import NUMPY
@@ -98,11 +109,13 @@ def derive(module, source, mode, count, aux=0):
     chosen = [value.type for value in callee.inputs[:count]]
     outputs = [value.type for value in callee.outputs]
     seeds, derived = (chosen, outputs) if mode == "j" else (outputs, chosen)
-    attributes = request_attributes(source, tuple(range(count)), aux)
+    attributes = {"callee": SymbolRef(source), "wrt": tuple(range(count)), "aux": aux}
     if mode == "r":
         attributes["sens"] = "given"
     operands = (*inputs, *(graph.add_input(type) for type in seeds))
-    op = graph.insert(Operation(JVP if mode == "j" else VJP, operands, attributes, (*outputs, *derived), ()))
+    op = graph.insert(
+        Operation(lookup("ad.jvp" if mode == "j" else "ad.vjp"), operands, attributes, (*outputs, *derived), ())
+    )
     graph.set_outputs(op.results[len(outputs) :])
     return module.add(graph)
 

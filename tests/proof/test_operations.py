@@ -73,7 +73,9 @@ def test_numpy_backend_takes_integer_operands_as_inputs(case):
     arrays = sample_arrays(*case)
     graph = Graph("f")
     operands = tuple(graph.add_input(TensorType(a.shape, a.dtype)) for a in arrays)
-    graph.set_outputs(Builder(graph).create(definition, operands, definition.rules.cls.samples[number].attributes).results)
+    graph.set_outputs(
+        Builder(graph).create(definition, operands, definition.rules.cls.samples[number].attributes).results
+    )
     runner = Runner(chain(graph, ""))
     results = runner.run(*arrays)
     check_types(runner, results)

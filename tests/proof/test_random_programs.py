@@ -81,9 +81,7 @@ class Composer:
     def any(self, shape=None, rank=None):
         """A value, of a shape or of at least a rank where one is asked for."""
         fitting = [
-            v
-            for v in self.values
-            if (shape is None or v.type.shape == shape) and (rank is None or v.type.rank >= rank)
+            v for v in self.values if (shape is None or v.type.shape == shape) and (rank is None or v.type.rank >= rank)
         ]
         if not fitting:
             return None

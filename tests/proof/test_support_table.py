@@ -147,15 +147,13 @@ def test_derivatives_in_every_dtype(definition, dtype, number, modes):
     if definition.name in JUMPS or definition.name == "tensor.convert":
         return
     graph, inputs = base(definition, number, widened)
-    expected = Runner(chain(graph, modes)).run(*inputs, *[s.astype(t.dtype) for s, t in zip(seeds, _types(graph, modes), strict=True)])
+    wider = Runner(chain(graph, modes))
+    types = wider.inputs[len(inputs) :]
+    expected = wider.run(*inputs, *[seed.astype(type.dtype) for seed, type in zip(seeds, types, strict=True)])
     for each, wanted in zip(found, expected, strict=True):
         scale = np.max(np.abs(wanted), initial=1.0)
         ulps = tolerance(dtype, 200 if modes == "rjr" else 40)
         np.testing.assert_allclose(each.astype(wanted.dtype), wanted, rtol=ulps, atol=ulps * scale)
-
-
-def _types(graph, modes):
-    return [value.type for value in chain(graph, modes).entry.inputs[len(graph.inputs) :]]
 
 
 # --- limits --------------------------------------------------------------------------------------
@@ -192,7 +190,8 @@ def test_derivatives_up_to_the_declared_order_compile_and_one_more_raises(limit)
         with pytest.raises(UnsupportedOrderError) as caught:
             compile_module(chain(_sine(), modes), backend)
         message = str(caught.value)
-        assert isinstance(caught.value, NotImplementedError) and isinstance(caught.value, MixadError)
+        assert isinstance(caught.value, NotImplementedError)
+        assert isinstance(caught.value, MixadError)
         for part in ("limited", "'tensor.sin'", f"order {limit},", f"order {limit + 1} is", "user.py:7"):
             assert part in message, message
 

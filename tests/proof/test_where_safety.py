@@ -57,9 +57,7 @@ BRANCHES = {
 
 
 def _taken(b, x):
-    return b.logical_and(
-        b.compare(x, full(b, 1.2), direction="gt"), b.compare(x, full(b, 5.0), direction="lt")
-    )
+    return b.logical_and(b.compare(x, full(b, 1.2), direction="gt"), b.compare(x, full(b, 5.0), direction="lt"))
 
 
 def _choice(branch, other, swapped=False):
@@ -130,9 +128,7 @@ def _matrix(b, x, shape=(3, 3)):
 #: A singular branch that is rearranged, summed or indexed before it is chosen.
 WIDER = {
     "broadcast": lambda b, x, p: b.select(_matrix(b, p), b.log(_matrix(b, x)), full(b, 0.0, _matrix(b, x).type)),
-    "broadcast of log": lambda b, x, p: b.select(
-        _matrix(b, p), _matrix(b, b.log(x)), full(b, 0.0, _matrix(b, x).type)
-    ),
+    "broadcast of log": lambda b, x, p: b.select(_matrix(b, p), _matrix(b, b.log(x)), full(b, 0.0, _matrix(b, x).type)),
     "reverse": lambda b, x, p: b.reverse(b.select(p, b.log(x), full(b, 0.0, x.type)), axes=(0,)),
     "select, then sum": lambda b, x, p: b.reduce_sum(b.select(p, b.log(x), full(b, 0.0, x.type)), axes=(0,)),
     "select, then a product": lambda b, x, p: b.mul(b.select(p, b.log(x), full(b, 0.0, x.type)), x),

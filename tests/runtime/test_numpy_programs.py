@@ -123,5 +123,5 @@ def test_the_interpreter_refuses_requests_and_wrong_counts():
 
 def test_backends_by_name():
     assert backend_named("numpy") in backends()
-    with pytest.raises(ValueError, match="no backend 'abacus'; there are .*numpy"):
+    with pytest.raises(ValueError, match=r"no backend 'abacus'; there are .*numpy"):
         backend_named("abacus")

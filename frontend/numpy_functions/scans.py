@@ -1,0 +1,140 @@
+"""Running sums and products, and the methods of ufuncs: reduce, accumulate, outer, at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir import user_location
+from ...ir.errors import ShapeError, TraceError
+from ..array import TracedArray
+from ..functions import implements
+from ..indexing import read
+from ..operands import as_traced, axis_of, cast, emit, expand, full, iota, no_out, reshape, spread
+from ..ufuncs import METHODS, apply
+from ..views import update
+from .reductions import all, any, max, min, prod, sum, sum_dtype
+
+
+def _flat(a: Any, axis: Any) -> tuple[TracedArray, int]:
+    x = as_traced(a)
+    if axis is None:
+        return reshape(x, (x.size,)), 0
+    return x, axis_of(axis, x.ndim)
+
+
+@implements(np.cumsum)
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> TracedArray:
+    no_out("np.cumsum", out)
+    x, number = _flat(a, axis)
+    return emit("cumsum", cast(x, sum_dtype(x, dtype)), axis=number, reverse=False)
+
+
+@implements(np.cumprod)
+def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> TracedArray:
+    """Running products by doubling: exact derivatives at zeros, in log2(n) products of whole arrays."""
+    no_out("np.cumprod", out)
+    x, number = _flat(a, axis)
+    x = cast(x, sum_dtype(x, dtype))
+    return scan_by_doubling(x, number, "mul", 1)
+
+
+@implements("cumulative_sum")
+def cumulative_sum(x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> TracedArray:
+    return _cumulative(cumsum, x, axis, dtype, include_initial, 0)
+
+
+@implements("cumulative_prod")
+def cumulative_prod(x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> TracedArray:
+    return _cumulative(cumprod, x, axis, dtype, include_initial, 1)
+
+
+def _cumulative(function: Any, x: Any, axis: Any, dtype: Any, include_initial: bool, first: int) -> TracedArray:
+    x = as_traced(x)
+    if axis is None:
+        if x.ndim != 1:
+            raise ShapeError(f"an array of dimension {x.ndim} needs axis=, at {user_location(2)}")
+        axis = 0
+    result: TracedArray = function(x, axis, dtype)
+    if not include_initial:
+        return result
+    number = axis_of(axis, x.ndim)
+    shape = tuple(1 if each == number else size for each, size in enumerate(result.shape))
+    return emit("concatenate", full(first, shape, result.dtype), result, axis=number)
+
+
+def scan_by_doubling(x: TracedArray, axis: int, name: str, identity: Any) -> TracedArray:
+    """Running combination along ``axis`` by an associative operation (Hillis and Steele, 1986)."""
+    size, shift = x.shape[axis], 1
+    while shift < size:
+        start = [0] * x.ndim
+        sizes = tuple(size - shift if each == axis else length for each, length in enumerate(x.shape))
+        earlier = emit("slice", x, starts=tuple(start), sizes=sizes, steps=(1,) * x.ndim)
+        shape = tuple(shift if each == axis else length for each, length in enumerate(x.shape))
+        x = emit(name, x, emit("concatenate", full(identity, shape, x.dtype), earlier, axis=axis))
+        shift *= 2
+    return x
+
+
+# --- methods of ufuncs ---------------------------------------------------------------------------
+
+_REDUCTIONS: dict[np.ufunc, Any] = {
+    np.add: sum,
+    np.multiply: prod,
+    np.maximum: max,
+    np.minimum: min,
+    np.logical_and: all,
+    np.logical_or: any,
+}
+_ACCUMULATIONS: dict[np.ufunc, Any] = {np.add: cumsum, np.multiply: cumprod}
+
+
+def _reduce(ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:
+    function = _REDUCTIONS.get(ufunc)
+    if function is None:
+        raise TraceError(
+            f"np.{ufunc.__name__}.reduce is not traced, at {user_location(2)}; reduce with np.add or the like"
+        )
+    no_out(f"np.{ufunc.__name__}.reduce", out if not isinstance(out, tuple) else out[0])
+    if dtype is not None:
+        kwargs["dtype"] = dtype
+    return function(x, axis, **kwargs)
+
+
+def _accumulate(ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
+    function = _ACCUMULATIONS.get(ufunc)
+    if function is None:
+        raise TraceError(
+            f"np.{ufunc.__name__}.accumulate is not traced, at {user_location(2)}; use np.cumsum or np.cumprod"
+        )
+    no_out(f"np.{ufunc.__name__}.accumulate", out if not isinstance(out, tuple) else out[0])
+    return function(x, axis, dtype)
+
+
+def _outer(ufunc: np.ufunc, x: Any, y: Any) -> Any:
+    x, y = as_traced(x), as_traced(y)
+    for _ in range(y.ndim):
+        x = expand(x, x.ndim)
+    return apply(ufunc, x, y)
+
+
+def _at(ufunc: np.ufunc, x: Any, index: Any, values: Any = None) -> None:
+    """``np.add.at(x, index, values)``: repeated positions accumulate."""
+    if ufunc not in (np.add, np.subtract) or not isinstance(x, TracedArray):
+        raise TraceError(
+            f"np.{ufunc.__name__}.at is traced for np.add and np.subtract on a traced array, at "
+            f"{user_location(2)}; make the "
+            "array with mixad.numpy.zeros"
+        )
+    counted = reshape(iota((x.size,), 0), x.shape)
+    positions = read(counted, index)
+    updates = spread(cast(as_traced(values), x.dtype), positions.shape)
+    if ufunc is np.subtract:
+        updates = emit("neg", updates)
+    flat = (positions.size,)
+    total = emit("scatter_add", reshape(x, (x.size,)), reshape(updates, flat), reshape(positions, flat), axes=(0,))
+    update(x, reshape(total, x.shape))
+
+
+METHODS.update(reduce=_reduce, accumulate=_accumulate, outer=_outer, at=_at)
