@@ -25,6 +25,8 @@ from .tracing import Trace
 #: Records a program: given the numbers' positions to lift, a finished trace.
 Record = Callable[[frozenset[int]], Trace]
 Programs = dict[str, Program]
+#: A family's programs, the positions of the numbers lifted to inputs, and these in order.
+State = tuple[Programs, frozenset[int], tuple[int, ...]]
 
 CACHE_LIMIT: Final = 2048
 
@@ -36,7 +38,7 @@ class Family:
         self._compile = compile
         self._lock = threading.Lock()
         self._numbers = [_number_key(number) for number, _ in trace.numbers]
-        self._state = (self._compile(trace.build_module()), frozenset[int](), ())
+        self._state: State = (self._compile(trace.build_module()), frozenset(), ())
 
     def programs(self, trace: Trace, record: Record) -> tuple[Programs, list[Any]]:
         """The programs for this call's trace, and the values of its lifted numbers."""
@@ -46,7 +48,7 @@ class Family:
             programs, _, order = self._lift(numbers, record)
         return programs, [np.asarray(*trace.numbers[position]) for position in order]
 
-    def _lift(self, numbers: list[Any], record: Record) -> tuple[Programs, frozenset[int], tuple[int, ...]]:
+    def _lift(self, numbers: list[Any], record: Record) -> State:
         with self._lock:
             programs, lift, order = self._state
             varying = {i for i, (a, b) in enumerate(zip(numbers, self._numbers, strict=True)) if a != b}

@@ -85,6 +85,9 @@ class Compiled:
             elif kind is float:
                 key.append(float)
                 arrays.append(np.float64(x))
+            elif issubclass(kind, np.generic):
+                key += ((), x.dtype)
+                arrays.append(x)
             else:
                 return self._general(args, kwargs)
         if self._cells or self._names:
@@ -104,9 +107,16 @@ class Compiled:
         static = tuple((number, args[number]) for number in self.static if number < len(args))
         dynamic = [None if number in self.static else x for number, x in enumerate(args)]
         leaves, structure = trees.flatten((dynamic, kwargs))
-        arrays = [leaf for leaf in leaves if _is_dynamic(leaf)]
-        fixed = tuple((position, type(leaf), leaf) for position, leaf in enumerate(leaves) if not _is_dynamic(leaf))
-        key = (structure, static, fixed, tuple(map(_signature, arrays)), tuple(self._binding_keys()))
+        given: list[Any] = []
+        parts: list[Hashable] = []
+        for leaf in leaves:
+            kind = type(leaf)
+            if not _is_dynamic(leaf):
+                parts.append((kind, leaf))
+                continue
+            parts.append(kind if kind in _SCALARS else (leaf.shape, leaf.dtype))
+            given.append(leaf)
+        key = (structure, static, tuple(parts), tuple(self._binding_keys()))
         try:
             entries = self._entries.get(key)
         except TypeError as error:
@@ -114,8 +124,9 @@ class Compiled:
                 f"jit: an argument that is no array must be hashable, to tell calls apart: {error}"
             ) from None
         if entries is None:
-            return self._trace(key, arrays, args, kwargs)
-        return self._run(entries, [np.asarray(x) for x in arrays], args, kwargs, key)
+            return self._trace(key, given, args, kwargs)
+        arrays = [np.asarray(leaf) if type(leaf) in _SCALARS else leaf for leaf in given]
+        return self._run(entries, arrays, args, kwargs, key)
 
     def _binding_keys(self) -> list[Hashable]:
         """What the function's own closure and global variables are now: numbers by value, others by identity."""
@@ -212,12 +223,7 @@ def jit(fun: Function | None = None, *, static_argnums: int | Sequence[int] = ()
 
 
 def _is_dynamic(leaf: Any) -> bool:
-    return is_array(leaf) and not isinstance(leaf, bool)
-
-
-def _signature(leaf: Any) -> Hashable:
-    kind: type = type(leaf)
-    return kind if kind in _SCALARS else (leaf.shape, leaf.dtype)
+    return type(leaf) is np.ndarray or (is_array(leaf) and not isinstance(leaf, bool))
 
 
 def _bindings(fun: Function) -> tuple[list[Any], list[tuple[dict[str, Any], str]]]:

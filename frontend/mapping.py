@@ -31,9 +31,11 @@ def vmap(fun: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
     @derived(fun, "vmap")
     def mapped(*args: Any, **kwargs: Any) -> Any:
         leaves, structure = trees.flatten(list(args))
-        axes = _axes_of_leaves(in_axes, args, leaves)
-        chosen = [position for position, axis in enumerate(axes) if axis is not None]
-        size = _number_of_examples([(leaves[position], axes[position]) for position in chosen])
+        axes = {
+            position: axis for position, axis in enumerate(_axes_of_leaves(in_axes, args, leaves)) if axis is not None
+        }
+        chosen = list(axes)
+        size = _number_of_examples([(leaves[position], axis) for position, axis in axes.items()])
 
         def body(trace: Trace, *mapped_leaves: TracedArray) -> Any:
             examples = [_moved(leaf, axes[position], 0) for leaf, position in zip(mapped_leaves, chosen, strict=True)]
@@ -74,8 +76,8 @@ def _axes_of_leaves(in_axes: Any, args: tuple[Any, ...], leaves: list[Any]) -> l
     return [axis if is_array(leaf) else None for axis, leaf in zip(axes, leaves, strict=True)]
 
 
-def _number_of_examples(mapped: list[tuple[Any, Any]]) -> int:
-    sizes = {}
+def _number_of_examples(mapped: list[tuple[Any, int]]) -> int:
+    sizes: dict[int, tuple[int, ...]] = {}
     for leaf, axis in mapped:
         shape = np.shape(leaf)
         if not -len(shape) <= axis < len(shape):

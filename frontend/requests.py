@@ -14,20 +14,20 @@ import numpy as np
 
 from ..ir import Operation, SymbolRef, TensorType, Value, user_location
 from ..ir.errors import DerivativeError, TraceError
-from ..ops.requests import JVP, VJP, VMAP, differentiable_outputs, request_attributes
 from ..ops.control import CALL, call_attributes
+from ..ops.requests import JVP, VJP, VMAP, differentiable_outputs, request_attributes
 from . import trees
 from .array import TracedArray
 from .execution import entry_program, find_programs, input_arrays
 from .lifting import as_value, dtype_key, own_value
 from .tracing import Trace, active, current_trace
 
-NUMBERS = (bool, int, float, complex)
+_ARRAYS = (TracedArray, np.ndarray, np.generic, bool, int, float, complex)
 
 
 def is_array(x: Any) -> bool:
     """Whether ``x`` is an array or a number, traced or not."""
-    return isinstance(x, TracedArray | np.ndarray | np.generic | bool | int | float | complex)
+    return isinstance(x, _ARRAYS)
 
 
 def traced(x: Any, trace: Trace) -> TracedArray:

@@ -83,12 +83,17 @@ def name_of(function: Function) -> str:
     return name.strip("<>")
 
 
+def _innermost(function: Function) -> Function:
+    """The function that wrappers such as `grad` were put around."""
+    return inspect.unwrap(function) if hasattr(function, "__wrapped__") else function
+
+
 def argument_names(function: Function, positions: Sequence[int], counts: Sequence[int]) -> list[str]:
     """Names for the leaves of positional arguments, after the function's own parameters.
 
     ``counts`` says how many leaves each argument has; several are numbered.
     """
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code = getattr(_innermost(function), "__code__", None)
     known = code.co_varnames[: code.co_argcount] if code is not None else ()
     names: list[str] = []
     for position, count in zip(positions, counts, strict=True):

@@ -10,9 +10,12 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any, Final
 
+import numpy as np
 import optree
 
 NAMESPACE: Final = "mixad"
+#: Leaves of these types need no second look.
+_PLAIN: Final = frozenset((np.ndarray, np.float64, np.float32, float, int, complex, bool, str))
 
 
 def _register_dataclass(cls: type) -> None:
@@ -21,8 +24,8 @@ def _register_dataclass(cls: type) -> None:
     def flatten(instance: Any) -> tuple[list[Any], None, tuple[str, ...]]:
         return [getattr(instance, name) for name in fields], None, fields
 
-    def unflatten(_: None, children: Iterable[Any]) -> Any:
-        instance = object.__new__(cls)
+    def unflatten(_: Any, children: Iterable[Any]) -> Any:
+        instance: Any = object.__new__(cls)
         for name, child in zip(fields, children, strict=True):
             object.__setattr__(instance, name, child)
         return instance
@@ -34,6 +37,8 @@ def _register_dataclass(cls: type) -> None:
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """The leaves of a tree, and its structure. None is a part of the structure."""
     leaves, structure = optree.tree_flatten(tree, namespace=NAMESPACE)
+    if _PLAIN.issuperset(map(type, leaves)):
+        return leaves, structure
     new = {type(leaf) for leaf in leaves if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type)}
     if not new:
         return leaves, structure

@@ -45,6 +45,7 @@ class Operation:
         "definition",
         "graph",
         "location",
+        "name",
         "next",
         "operands",
         "previous",
@@ -62,6 +63,8 @@ class Operation:
         location: Location = UNKNOWN,
     ) -> None:
         self.definition = definition
+        #: Dialect and mnemonic, such as ``tensor.sin``.
+        self.name = definition.name
         self.operands = operands
         self.attributes = attributes
         self.results = tuple([Value(self, index, type) for index, type in enumerate(result_types)])
@@ -70,11 +73,6 @@ class Operation:
         self.graph: Graph | None = None
         self.previous: Operation | None = None
         self.next: Operation | None = None
-
-    @property
-    def name(self) -> str:
-        """Dialect and mnemonic, such as ``tensor.sin``."""
-        return self.definition.name
 
     @property
     def result(self) -> Value:
@@ -350,7 +348,7 @@ class Graph:
         large.add_nodes_from(small)
         large.add_edges_from(small.edges(keys=True))
         self._network = large
-        self._adjacency = large._adj
+        self._adjacency = large._adj  # type: ignore[attr-defined]
         for op in operations:
             op.graph = self
         self._link(operations, before)

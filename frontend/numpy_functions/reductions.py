@@ -44,9 +44,7 @@ def kept(x: TracedArray, shape: tuple[int, ...], axes: tuple[int, ...], keepdims
 
 def sum_dtype(x: TracedArray, dtype: Any = None) -> np.dtype[Any]:
     """The element type in which NumPy adds up: at least 64 bits for integers."""
-    if dtype is not None:
-        return np.dtype(dtype)
-    found: np.dtype[Any] = _SUMMED_IN.get(x.dtype.kind, x.dtype)
+    found: np.dtype[Any] = _SUMMED_IN.get(x.dtype.kind, x.dtype) if dtype is None else np.dtype(dtype)
     return found
 
 

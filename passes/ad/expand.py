@@ -15,8 +15,8 @@ from ...ir.attributes import SymbolRef
 from ...ir.errors import PassError
 from ...ir.graph import Graph, Operation
 from ...ir.module import Module
-from ...ops.requests import JVP, REQUESTS, VJP, VMAP
 from ...ops.control import CALL, call_attributes
+from ...ops.requests import REQUESTS, VJP, VMAP
 from ..inline import Inline, references
 from ..manager import Fixpoint, Pass, PassLog, register_pass
 from ..simplify import simplification

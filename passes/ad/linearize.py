@@ -13,8 +13,8 @@ from ...ir.builder import Builder
 from ...ir.errors import DerivativeError, PassError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ops.requests import differentiable_outputs
 from ...ops.definition import Rules, zeros
+from ...ops.requests import differentiable_outputs
 from ..inline import references
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function

@@ -6,7 +6,9 @@ infinite factors inside derivatives, are named where they stand.
 
 from __future__ import annotations
 
+import functools
 from fractions import Fraction
+from typing import Final
 
 import numpy as np
 
@@ -43,10 +45,18 @@ def has_one_use(value: Value) -> bool:
 
 def factor(value: Value) -> Fraction | None:
     """The finite number that a floating-point constant repeats; None for anything else."""
-    if value.type.dtype not in FLOATING:
+    if value.owner.name != "tensor.constant" or value.type.dtype not in FLOATING:
         return None
     number = splat(value)
-    return Fraction(float(np.real(number))) if number is not None and np.isfinite(number) else None
+    return _fraction(float(np.real(number))) if number is not None and np.isfinite(number) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _fraction(number: float) -> Fraction:
+    return Fraction(number)
+
+
+_ONE: Final = Fraction(1)
 
 
 def scaled(value: Value) -> tuple[Value, Fraction]:
@@ -55,7 +65,7 @@ def scaled(value: Value) -> tuple[Value, Fraction]:
         number = factor(product.operands[1])
         if number is not None:
             return product.operands[0], number
-    return value, Fraction(1)
+    return value, _ONE
 
 
 def exactly(number: Fraction, type: TensorType) -> float | None:
