@@ -1,11 +1,12 @@
-"""Public names of modules that live elsewhere: ``mixad.mindspore`` is `mixad.frontend.mindspore`, the same module."""
+"""Public names of modules that live elsewhere: ``mixad.mindspore`` is `mixad.frontend.mindspore`, ``mixad.numpy`` is
+`mixad.frontend.namespace`, the same modules."""
 
 from __future__ import annotations
 
 import sys
 from types import ModuleType
 
-from . import mindspore
+from . import mindspore, namespace
 
 
 def publish(alias: str, module: ModuleType) -> None:
@@ -17,4 +18,6 @@ def publish(alias: str, module: ModuleType) -> None:
     setattr(sys.modules[parent], child, module)
 
 
-publish(f"{__name__.partition('.')[0]}.mindspore", mindspore)
+PACKAGE = __name__.partition(".")[0]
+publish(f"{PACKAGE}.mindspore", mindspore)
+publish(f"{PACKAGE}.numpy", namespace)

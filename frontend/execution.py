@@ -77,6 +77,7 @@ def find_programs(
     """Record a program and find it compiled: its trace, the programs, the values of lifted numbers."""
     with collector_paused():
         trace = record(frozenset())
+        trace.settle()
         passes = extra_passes(trace)
         digest = trace.fingerprint.digest(trace.outputs)
 

@@ -110,7 +110,7 @@ class Compiled:
         given: list[Any] = []
         parts: list[Hashable] = []
         for leaf in leaves:
-            kind = type(leaf)
+            kind: type = type(leaf)
             if not _is_dynamic(leaf):
                 parts.append((kind, leaf))
                 continue

@@ -21,9 +21,9 @@ def vmap(fun: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
     examples gives.
 
     ``in_axes`` says along which axis the examples of an argument lie: an integer for all arguments, or a tuple with an
-    entry for each, which is an integer, None (the argument is the same for all examples) or a container of them. Keyword
-    arguments are the same for all. ``out_axes`` is where the examples lie in each array of the result. Nested, under and over every
-    derivative.
+    entry for each, which is an integer, None (the argument is the same for all examples) or a container of them.
+    Keyword arguments are the same for all. ``out_axes`` is where the examples lie in each array of the result. It
+    nests, under and over every derivative.
 
     Raises `ShapeError` where arguments have different numbers of examples, or none has any.
     """
@@ -65,7 +65,8 @@ def _axes_of_leaves(in_axes: Any, args: tuple[Any, ...], leaves: list[Any]) -> l
         in_axes = (in_axes,) * len(args)
     if len(in_axes) != len(args):
         raise ShapeError(
-            f"vmap: in_axes has {len(in_axes)} entries and {len(args)} positional arguments are given, at {user_location(2)}"
+            f"vmap: in_axes has {len(in_axes)} entries and {len(args)} positional arguments are given, at "
+            f"{user_location(2)}"
         )
     axes: list[int | None] = []
     for entry, arg in zip(in_axes, args, strict=True):
@@ -82,8 +83,8 @@ def _number_of_examples(mapped: list[tuple[Any, int]]) -> int:
         shape = np.shape(leaf)
         if not -len(shape) <= axis < len(shape):
             raise ShapeError(
-                f"vmap: an argument of shape {shape} has no axis {axis}, at {user_location(2)}; give None in in_axes for "
-                "arguments that all examples share"
+                f"vmap: an argument of shape {shape} has no axis {axis}, at {user_location(2)}; give None in in_axes "
+                "for arguments that all examples share"
             )
         sizes[shape[axis]] = shape
     if len(sizes) != 1:

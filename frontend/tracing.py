@@ -18,6 +18,7 @@ from ..ir import Builder, Dense, Fingerprint, Graph, Module, Operation, TensorTy
 from ..ir.errors import TraceError
 from ..ir.graph import make_argument
 from ..runtime.reference import evaluate_operation
+from .captures import Capture
 
 Array = np.ndarray[Any, Any]
 
@@ -72,8 +73,9 @@ class Trace:
             self.functions: dict[str, Trace] = {}
             self.names: dict[str, int] = {name: 1}
             self.symbols: dict[str, str] = {}
-            #: Captured arrays by id, with their input; the arrays are kept alive here.
-            self.captured: dict[int, tuple[Value, Any]] = {}
+            #: Captured arrays by id, in their latest state, and all states. They keep the arrays alive.
+            self.captured: dict[int, Capture] = {}
+            self.captures: list[Capture] = []
             self.lift = lift
             #: Every Python number met, with the element type it took.
             self.numbers: list[tuple[Any, np.dtype[Any]]] = []
@@ -102,14 +104,21 @@ class Trace:
         return value
 
     def capture(self, array: Any) -> Value:
-        """The hidden input for an array of the user's; the same array is one input."""
+        """The hidden input for an array of the user's; the same array is one input while it does not change."""
         if self.parent is not None:
             return self.from_parent(self.parent.capture(array))
         found = self.captured.get(id(array))
-        if found is None:
-            value = self.add_input(TensorType(array.shape, array.dtype), "", array)
-            found = self.captured[id(array)] = (value, array)
-        return found[0]
+        if found is None or not found.is_current():
+            value = self.add_input(TensorType(array.shape, array.dtype))
+            found = self.captured[id(array)] = Capture(value, array)
+            self.captures.append(found)
+            self._known[value] = found.remembered()
+        return found.value
+
+    def settle(self) -> None:
+        """The function is traced: let captured arrays that did not change be inputs by reference."""
+        for capture in self.captures:
+            self._known[capture.value] = capture.settled()
 
     def number(self, number: Any, type: TensorType) -> Value:
         """A constant that fills ``type``; a hidden input where its position is lifted."""
@@ -214,8 +223,8 @@ class Trace:
     def _concrete_input(self, value: Value) -> Any:
         if value in self.examples:
             raise TraceError(
-                f"Python needs the number of a traced {value.type} here ({user_location(2)}), which inside vmap differs from "
-                "example to example: choose with np.where"
+                f"Python needs the number of a traced {value.type} here ({user_location(2)}), which inside vmap "
+                "differs from example to example: choose with np.where"
             )
         if self.parent is not None and value in self.outer:
             return self.parent.concrete(self.outer[value])

@@ -161,8 +161,8 @@ def hvp(fun: Function, argnums: int = 0) -> Function:
     def product(*args: Any, **kwargs: Any) -> Any:
         if len(args) < argnums + 2:
             raise DerivativeError(
-                f"hvp: {len(args)} positional arguments are given and at least {argnums + 2} are needed, the vector behind "
-                f"argument {argnums}, at {user_location(2)}"
+                f"hvp: {len(args)} positional arguments are given and at least {argnums + 2} are needed, the vector "
+                f"behind argument {argnums}, at {user_location(2)}"
             )
         rest = list(args)
         v = rest.pop(argnums + 1)

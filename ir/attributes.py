@@ -87,6 +87,8 @@ def attribute_text(value: Any) -> str:
     if isinstance(value, Dense):
         return f"dense:{value.type}:{value.is_splat}:{value.bits().hex()}"
     if isinstance(value, tuple):
+        if {int}.issuperset(map(type, value)):
+            return repr(value)
         return f"({','.join([attribute_text(item) for item in value])})"
     if isinstance(value, np.dtype):
         return DTYPE_NAMES[value]

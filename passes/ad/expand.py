@@ -32,9 +32,9 @@ from .transpose import Transpose
 class ExpandAD(Pass):
     """Replace each `ad.vjp`, `ad.jvp` and `ad.vmap` by a call of a function that computes it.
 
-    For each request, on a copy of its function: inline; for a derivative prune-stop-gradient, linearize, transpose (for a
-    vjp) and seed-sens, for a map batch; then simplification. So a dump shows every order on its own. Requests for
-    the same of the same function share one.
+    For each request, on a copy of its function: inline; for a derivative prune-stop-gradient, linearize, transpose
+    (for a vjp) and seed-sens, for a map batch; then simplification. So a dump shows every order on its own. Requests
+    for the same of the same function share one.
     """
 
     def run(self, module: Module, log: PassLog) -> bool:
