@@ -14,11 +14,12 @@ from typing import Any
 import networkx as nx
 
 from .definition import OpDefinition
+from .display import Displayed
 from .location import UNKNOWN, Location
 from .types import TensorType
 
 
-class Value:
+class Value(Displayed):
     """The ``index``-th result of the operation ``owner``. ``name`` is a hint for printing."""
 
     __slots__ = ("index", "name", "owner", "type")
@@ -100,7 +101,7 @@ def make_argument(type: TensorType, name: str = "", location: Location = UNKNOWN
     return value
 
 
-class Graph:
+class Graph(Displayed):
     """One function: inputs, operations in program order, outputs.
 
     ``attributes`` carries what passes tell each other about the function (see docs/ir.md).
@@ -370,6 +371,25 @@ class Graph:
         else:
             previous.next = first
         self._count += len(operations)
+
+    # --- showing ---------------------------------------------------------------------------------
+
+    def to_networkx(self) -> nx.MultiDiGraph[int]:
+        """A copy as a plain networkx graph, which the caller may change.
+
+        Nodes are numbers in program order: arguments, operations, the return. Each has ``name`` (the operation's),
+        ``value`` (such as ``%3``), ``type``, ``label``, ``attributes``, ``order`` (of the derivative) and ``location``.
+        Edges have ``value`` and ``type``, and ``result`` and ``operand``, the indices at both ends, as their key.
+        """
+        from .export import to_networkx
+
+        return to_networkx(self)
+
+    def to_dot(self) -> str:
+        """Graphviz's text: a box an operation, an edge an operand with its shape."""
+        from .export import to_dot
+
+        return to_dot(self)
 
     def __str__(self) -> str:
         from .printer import print_graph

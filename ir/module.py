@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .display import Displayed
 from .graph import Graph
 
 
-class Module:
+class Module(Displayed):
     """Functions by name, in order. The first is the entry, which callers outside run."""
 
     def __init__(self, name: str = "") -> None:

@@ -71,6 +71,10 @@ class PassRecord:
 class Instrument:
     """An observer of a pass manager, such as a dump or the verifier: override what is of interest."""
 
+    def skips(self, run: Pass, depth: int) -> bool:
+        """Whether the manager shall leave out this run of a pass."""
+        return False
+
     def before_pass(self, run: Pass, module: Module, depth: int) -> None:
         """Called before a pass runs."""
 
@@ -97,6 +101,8 @@ class PassLog:
 
     def run(self, each: Pass, module: Module) -> bool:
         """Run one pass under the log's instruments; True when it changed something."""
+        if any([instrument.skips(each, self.depth + 1) for instrument in self.instruments]):
+            return False
         self.depth += 1
         self._counts.append({})
         before = len(module)
