@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import mixad as mx
@@ -188,16 +187,15 @@ def test_threads_get_folders_of_their_own(tmp_path: Path) -> None:
     assert all((folder / "manifest.json").exists() for folder in folders)
 
 
-def _make_folders(root: str) -> list[str]:
-    return [new_folder(Path(root), f"f{os.getpid()}").name for _ in range(20)]
-
-
 @pytest.mark.slow
 def test_processes_never_share_a_number(tmp_path: Path) -> None:
-    import multiprocessing
-
-    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
-        made = [name for names in pool.map(_make_folders, [str(tmp_path)] * 3) for name in names]
+    program = (
+        "import os, sys; from pathlib import Path; from mixad.tools.dump import new_folder\n"
+        "for _ in range(20): print(new_folder(Path(sys.argv[1]), f'f{os.getpid()}').name)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    made = [name for process in processes for name in process.communicate()[0].split()]
     assert len({name[:4] for name in made}) == 60
     assert sorted(made) == sorted(os.listdir(tmp_path))
 
