@@ -1,7 +1,11 @@
 """mixad: automatic differentiation of NumPy programs, by graph passes that can be read."""
 
 from .frontend import aliases  # noqa: F401 (makes mixad.mindspore importable)
+from .frontend.custom import custom_jvp, custom_vjp
+from .frontend.checking import check_grads
+from .frontend.debugging import debug_infs, debug_nans
 from .frontend.grad_operation import GradOperation
+from .frontend.gradient_flow import gradient_report
 from .frontend.graphs import make_graph
 from .frontend.jacobians import hessian, jacfwd, jacrev
 from .frontend.jit import jit
@@ -12,6 +16,7 @@ from .frontend.transforms import grad, hvp, jvp, linearize, value_and_grad, vjp
 from .ir import Module, TensorType, parse_module
 from .ir.errors import MixadError
 from .passes import PassManager
+from .runtime.stablehlo import to_stablehlo
 from .tools.dump import dump
 
 __all__ = [
@@ -22,8 +27,14 @@ __all__ = [
     "ParameterTuple",
     "PassManager",
     "TensorType",
+    "custom_jvp",
+    "custom_vjp",
+    "check_grads",
+    "debug_infs",
+    "debug_nans",
     "dump",
     "grad",
+    "gradient_report",
     "hessian",
     "hvp",
     "jacfwd",
@@ -34,6 +45,7 @@ __all__ = [
     "make_graph",
     "parse_module",
     "stop_gradient",
+    "to_stablehlo",
     "value_and_grad",
     "vjp",
     "vmap",

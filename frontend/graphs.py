@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from ..ir import Module, TensorType
@@ -23,19 +24,24 @@ def make_graph(fun: Function) -> Function:
 
     @functools.wraps(fun, updated=())
     def module_of(*args: Any, **kwargs: Any) -> Module:
-        leaves, structure = trees.flatten((args, kwargs))
-        root = Trace(name_of(fun))
-        names = argument_names(fun, range(len(args)), [len(trees.flatten(each)[0]) for each in args])
-        with active(root):
-            inputs = [_input(root, leaf) for leaf in leaves]
-            for each, name in zip((x for x in inputs if isinstance(x, TracedArray)), names, strict=False):
-                each._value.name = name
-            given, keywords = trees.unflatten(structure, inputs)
-            results, _ = trees.flatten(fun(*given, **keywords))
-            root.finish([traced(check_result(each, root.name), root)._value for each in results])
-        return root.build_module()
+        return trace_function(fun, args, kwargs).build_module()
 
     return module_of
+
+
+def trace_function(fun: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
+    """Trace a function as `make_graph` does; the inputs' arrays are known to the trace."""
+    leaves, structure = trees.flatten((tuple(args), kwargs))
+    root = Trace(name_of(fun))
+    names = argument_names(fun, range(len(args)), [len(trees.flatten(each)[0]) for each in args])
+    with active(root):
+        inputs = [_input(root, leaf) for leaf in leaves]
+        for each, name in zip((x for x in inputs if isinstance(x, TracedArray)), names, strict=False):
+            each._value.name = name
+        given, keywords = trees.unflatten(structure, inputs)
+        results, _ = trees.flatten(fun(*given, **keywords))
+        root.finish([traced(check_result(each, root.name), root)._value for each in results])
+    return root
 
 
 def _input(root: Trace, leaf: Any) -> Any:

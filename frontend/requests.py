@@ -139,10 +139,10 @@ def _request(
     return [TracedArray(trace, value) for value in op.results]
 
 
-def _hand_on_guards(trace: Trace, recorded: Recorded, results: list[TracedArray]) -> list[TracedArray]:
-    """Decisions taken inside become decisions here. Returns the outputs without them."""
-    kept = len(recorded.outputs) - len(recorded.decisions)
-    for guard, decision in zip(results[kept:], recorded.decisions, strict=False):
+def hand_on_guards(trace: Trace, decisions: Sequence[Any], results: list[TracedArray]) -> list[TracedArray]:
+    """Decisions taken inside a function become decisions here: their values are its last results. Returns the others."""
+    kept = len(results) - len(decisions)
+    for guard, decision in zip(results[kept:], decisions, strict=True):
         trace.guards.append((guard._value, decision))
     return results[:kept]
 
@@ -150,7 +150,7 @@ def _hand_on_guards(trace: Trace, recorded: Recorded, results: list[TracedArray]
 def call(trace: Trace, recorded: Recorded) -> list[TracedArray]:
     """Call the function: its outputs."""
     results = _request(trace, CALL, recorded.operands, call_attributes(recorded.name), recorded.outputs)
-    return _hand_on_guards(trace, recorded, results)
+    return hand_on_guards(trace, recorded.decisions, results)
 
 
 def vjp(
@@ -163,7 +163,7 @@ def vjp(
     operands = [*recorded.operands, *(cotangents or ())]
     results = _request(trace, VJP, operands, attributes, types)
     count = len(recorded.outputs)
-    return _hand_on_guards(trace, recorded, results[:count]), results[count:]
+    return hand_on_guards(trace, recorded.decisions, results[:count]), results[count:]
 
 
 def jvp(
@@ -174,7 +174,7 @@ def jvp(
     types = [*recorded.outputs, *(recorded.outputs[index] for index in recorded.differentiable)]
     results = _request(trace, JVP, [*recorded.operands, *tangents], attributes, types)
     count = len(recorded.outputs)
-    return _hand_on_guards(trace, recorded, results[:count]), results[count:]
+    return hand_on_guards(trace, recorded.decisions, results[:count]), results[count:]
 
 
 def vmap(trace: Trace, recorded: Recorded, batched: Sequence[int], size: int) -> list[TracedArray]:

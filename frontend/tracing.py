@@ -72,6 +72,8 @@ class Trace:
         if parent is None:
             self.functions: dict[str, Trace] = {}
             self.names: dict[str, int] = {name: 1}
+            #: Calls whose custom rules are being recorded, outermost first.
+            self.recording_rules: list[Any] = []
             self.symbols: dict[str, str] = {}
             #: Captured arrays by id, in their latest state, and all states. They keep the arrays alive.
             self.captured: dict[int, Capture] = {}
@@ -152,6 +154,10 @@ class Trace:
         if own is None:
             own = self._closed_over[value] = self.add_argument(value)
         return own
+
+    def closed_over(self) -> list[Value]:
+        """The parent's values that the function closes over."""
+        return list(self._closed_over)
 
     def add_argument(self, value: Value, example: bool = False) -> Value:
         """An input that a call gives ``value`` of the parent's trace; a fresh one each time. With ``example`` it is one

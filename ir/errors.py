@@ -84,6 +84,10 @@ class DerivativeError(MixadError, TypeError):
     """A derivative was asked of something that has none (integers, non-arrays, wrong seeds)."""
 
 
+class RuleError(MixadError, TypeError):
+    """A user's derivative rule whose result has the wrong structure, shape or dtype."""
+
+
 class NonScalarOutputError(MixadError, ValueError):
     """`grad` of a function whose output is not one number."""
 
@@ -98,6 +102,33 @@ class UnsupportedOperationError(MixadError, NotImplementedError):
 
 class UnsupportedOrderError(MixadError, NotImplementedError):
     """A derivative order beyond what a backend's support table declares for an operation."""
+
+
+class NonFiniteError(MixadError, FloatingPointError):
+    """A NaN or an infinity that `debug_nans` or `debug_infs` was told to stop at.
+
+    Attributes: ``operation`` (str), the name of the one that made it, empty where an input held it; ``location``, the
+    user's line and the derivation.
+    """
+
+    def __init__(self, message: str, operation: str = "", location: object = None) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.location = location
+
+
+class GradientError(MixadError, AssertionError):
+    """A derivative that `check_grads` finds wrong.
+
+    Attributes: ``order`` (int), ``mode`` (str), ``operation`` (str), the name of the one whose rule disagrees, empty
+    where each agrees.
+    """
+
+    def __init__(self, message: str, order: int, mode: str, operation: str = "") -> None:
+        super().__init__(message)
+        self.order = order
+        self.mode = mode
+        self.operation = operation
 
 
 class DefinitionError(MixadError, TypeError):

@@ -20,8 +20,12 @@ def to_networkx(graph: Graph) -> nx.MultiDiGraph[int]:
         number = numbers[op] = len(numbers)
         copy.add_node(number, **_node(op, value))
         for position, operand in enumerate(op.operands):
-            data = {"value": names.of[operand], "type": operand.type.text}
-            data |= {"result": operand.index, "operand": position}
+            data = {
+                "value": names.of[operand],
+                "type": operand.type.text,
+                "result": operand.index,
+                "operand": position,
+            }
             copy.add_edge(numbers[operand.owner], number, (operand.index, position), **data)
 
     for argument in graph.inputs:

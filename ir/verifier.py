@@ -14,7 +14,7 @@ The rules, by label:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import networkx as nx
 
@@ -24,6 +24,8 @@ from .graph import Graph, Operation, Value
 from .module import Module
 
 #: Checks of one operation against its module, by operation name; dialects add theirs.
+#: Attributes that name a derivative rule: it is no call, and a rule may lead back to its function.
+RULES: Final = ("jvp", "forward", "backward")
 SymbolCheck = Callable[[Operation, Module], str | None]
 _symbol_checks: dict[str, SymbolCheck] = {}
 
@@ -117,10 +119,12 @@ def _verify_symbols(module: Module) -> None:
 
 def _verify_calls(graph: Graph, caller: str, module: Module, calls: nx.DiGraph[str]) -> None:
     for op in graph:
-        for name in _symbols(op.attributes.values()):
-            if name not in module.functions:
-                _fail(op, graph, "V5", f"refers to @{name}, which the module does not have")
-            calls.add_edge(caller, name, operation=op)
+        for key, attribute in op.attributes.items():
+            for name in _symbols((attribute,)):
+                if name not in module.functions:
+                    _fail(op, graph, "V5", f"refers to @{name}, which the module does not have")
+                if key not in RULES:
+                    calls.add_edge(caller, name, operation=op)
         check = _symbol_checks.get(op.name)
         try:
             wrong = check(op, module) if check else None

@@ -36,6 +36,8 @@ ATTRIBUTES: Final[dict[str, Callable[[Any, int], Any]]] = {
     "direction": lambda direction, size: direction,
     "dtype": lambda dtype, size: dtype,
     "reverse": lambda reverse, size: reverse,
+    "n": lambda n, size: n,
+    "cutoff": lambda cutoff, size: cutoff,
 }
 
 

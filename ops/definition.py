@@ -18,7 +18,8 @@ An operation class states, as static methods:
 ``linear_in`` lists groups of operands: the operation is jointly linear in each group while the
 others are fixed. Operands in a group need no jvp (it is derived) but need a transpose; other operands
 need a jvp, unless they are in ``constant_in`` (indices, predicates: no derivative) or the whole
-operation is ``piecewise_constant`` (its derivative is zero). Missing or misspelt rules are an error
+operation is ``piecewise_constant`` (its derivative is zero). ``no_derivative_in`` lists operands whose derivative
+exists but is not known here: asking for it is a `DerivativeError`. Missing or misspelt rules are an error
 when the class is defined.
 """
 
@@ -35,7 +36,7 @@ import numpy as np
 from ..ir.attributes import Dense
 from ..ir.builder import Builder, install_method
 from ..ir.definition import OpDefinition, register
-from ..ir.errors import ConstraintError, DefinitionError
+from ..ir.errors import ConstraintError, DefinitionError, DerivativeError
 from ..ir.graph import Operation, Value
 from ..ir.types import TensorType
 
@@ -77,6 +78,7 @@ class Op:
 
     linear_in: ClassVar[tuple[tuple[str, ...], ...]] = ()
     constant_in: ClassVar[tuple[str, ...]] = ()
+    no_derivative_in: ClassVar[tuple[str, ...]] = ()
     piecewise_constant: ClassVar[bool] = False
     #: Whether each element of the result depends on the same element of each operand alone.
     elementwise: ClassVar[bool] = False
@@ -159,12 +161,13 @@ class Rules:
                         )
                     table[operand] = _Bound(self, attribute)
         linear = {operand for group in self.cls.linear_in for operand in group}
-        for operand in (linear | set(self.cls.constant_in)) - known:
+        for operand in (linear | {*self.cls.constant_in, *self.cls.no_derivative_in}) - known:
             raise DefinitionError(f"{self.name}: {operand!r} is no operand; it has {', '.join(self.operands)}")
         for operand in self.operands:
             if operand in linear and operand not in self._transposes:
                 raise DefinitionError(f"{self.name}: linear in {operand!r} but has no transpose_{operand}")
             covered = operand in linear or operand in self._jvps or operand in self.cls.constant_in
+            covered = covered or operand in self.cls.no_derivative_in
             if not covered and not self.cls.piecewise_constant:
                 raise DefinitionError(
                     f"{self.name}: operand {operand!r} has no jvp_{operand}, is not in linear_in and not in constant_in"
@@ -179,6 +182,12 @@ class Rules:
         count = len(op.results)
         if self.cls.piecewise_constant:
             return (None,) * count
+        for operand in self.cls.no_derivative_in:
+            if tangents[self.operands.index(operand)] is not None:
+                raise DerivativeError(
+                    f"'{self.name}' has no derivative rule for its operand {operand!r}, at {op.location}; hold that "
+                    "operand fixed: leave it out of what is differentiated, or put stop_gradient around it"
+                )
         terms: list[Sequence[Value]] = []
         for group in self._groups:
             members = self._members(group, len(op.operands))
@@ -311,7 +320,7 @@ def operation(name: str) -> Callable[[type[Op]], type[Op]]:
         )
         cls.definition = definition
         register(definition)
-        if definition.dialect in ("tensor", "ad"):
+        if definition.dialect in ("tensor", "ad", "linalg", "fft"):
             install_method(definition)
         return cls
 

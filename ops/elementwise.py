@@ -75,14 +75,27 @@ class Sign(Unary):
 
 @operation("tensor.abs")
 class Abs(Unary):
-    """Element-wise magnitude; the derivative at 0 is 0. (C1) ``x`` is real or an integer."""
+    """Element-wise magnitude, real for complex ``x``; the derivative at 0 is 0.
 
-    dtypes = REAL
-    evaluate = staticmethod(np.abs)
+    (C1) ``x`` is a number, of any kind but bool.
+    """
+
+    dtypes = NUMERIC
+    evaluate = staticmethod(np.absolute)
 
     @staticmethod
-    def jvp_x(b: Builder, dx: Value, x: Value) -> Value:
-        return b.mul(dx, b.sign(x))
+    def infer(x: TensorType) -> TensorType:
+        check_dtype("C1", x, NUMERIC)
+        return x.with_dtype(x.dtype.char.lower()) if x.dtype in COMPLEX else x
+
+    @staticmethod
+    def jvp_x(b: Builder, dx: Value, x: Value, *, out: Value) -> Value:
+        if x.type.dtype not in COMPLEX:
+            return b.mul(dx, b.sign(x))
+        at_zero = b.compare(out, full(b, out.type, 0), direction="eq")
+        divisor = b.select(at_zero, full(b, out.type, 1), out)
+        direction = b.div(x, b.convert(divisor, dtype=x.type.dtype))
+        return b.real(b.mul(dx, b.conj(direction)))
 
 
 @operation("tensor.square")

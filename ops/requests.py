@@ -116,4 +116,78 @@ VMAP = _request(
 Operands: the function's inputs, those in ``batched`` with a leading axis of ``size``. Results: the function's
 outputs, each with a leading axis of ``size``. (V5) operand and result types are those that the function asks for.""",
 )
+
+
+def _check_custom(op: Operation, module: Module) -> str | None:
+    """What is wrong with an `ad.custom_call` beside its functions, or None."""
+    call = CustomCall(op)
+    for attribute, inputs, outputs in call.signatures(module):
+        graph = module[op.attributes[attribute].name]
+        found = [value.type for value in graph.inputs], [value.type for value in graph.outputs]
+        if found[0] != inputs or (outputs is not None and found[1] != outputs):
+            shown = [", ".join(map(str, types or ())) for types in (inputs, outputs)]
+            return f"asks for {attribute} = @{graph.name} of ({shown[0]}) -> ({shown[1]}), which has other types"
+    return None
+
+
+class CustomCall:
+    """An `ad.custom_call` with its operands and results by their parts."""
+
+    def __init__(self, op: Operation) -> None:
+        self.op = op
+        count: int = op.attributes["arguments"]
+        self.arguments = op.operands[:count]
+        self.hidden = op.operands[count:]
+        types = [value.type for value in op.results]
+        #: Which arguments and results have tangents.
+        self.active = [i for i, value in enumerate(self.arguments) if value.type.differentiable]
+        self.outputs = differentiable_outputs(types, op.attributes["aux"])
+
+    def signatures(self, module: Module) -> list[tuple[str, list[TensorType], list[TensorType] | None]]:
+        """The functions' attributes, with the types of inputs and outputs that each must have (None: any)."""
+        arguments, hidden = ([value.type for value in values] for values in (self.arguments, self.hidden))
+        results = [value.type for value in self.op.results]
+        tangents, derived = [arguments[i] for i in self.active], [results[i] for i in self.outputs]
+        found: list[tuple[str, list[TensorType], list[TensorType] | None]]
+        found = [("callee", [*arguments, *hidden], results)]
+        if "jvp" in self.op.attributes:
+            found.append(("jvp", [*arguments, *tangents, *hidden], derived))
+        if "backward" in self.op.attributes:
+            forward = module[self.op.attributes["forward"].name]
+            kept = len(results) - self.op.attributes["aux"]
+            residuals = [value.type for value in forward.outputs[kept:]]
+            found.append(("forward", [*arguments, *hidden], [*results[:kept], *residuals]))
+            found.append(("backward", [*residuals, *derived, *hidden], tangents))
+        return found
+
+
+CUSTOM = OpDefinition(
+    name="ad.custom_call",
+    operands=("operands",),
+    attributes=("callee", "arguments", "aux", "jvp", "forward", "backward"),
+    infer=lambda types, attributes: (),
+    variadic=True,
+    optional={"jvp": None, "forward": None, "backward": None},
+    doc="""Call of the function ``callee`` whose derivative is stated by other functions of the module.
+
+The first ``arguments`` operands x may be differentiated, the others h may not; the last ``aux`` results have no derivative.
+``jvp`` maps x, the tangents of those x that have any, and h to the tangents of the results. ``forward`` maps x and h to the
+results (without the auxiliary ones) and residuals; ``backward`` maps residuals, cotangents of the results and h to the cotangents of x.
+Either or both may be given; where only one is, the other mode is made of it by transposition. (V5) the functions
+have these types.""",
+)
+LINEAR = OpDefinition(
+    name="ad.linear_call",
+    operands=("operands",),
+    attributes=("residuals", "arguments", "tangents", "backward", "jvp"),
+    infer=lambda types, attributes: (),
+    variadic=True,
+    optional={"jvp": None},
+    doc="""The linear map of an `ad.custom_call` with a ``backward`` rule; linearize writes it, and transpose or
+``resolve-linear`` replaces it. Operands: residuals, arguments, tangents, hidden ones.""",
+)
+register(CUSTOM)
+register(LINEAR)
+register_symbol_check(CUSTOM.name, _check_custom)
+register_symbol_check(LINEAR.name, lambda op, module: None)
 REQUESTS = frozenset(definition.name for definition in (VJP, JVP, VMAP))

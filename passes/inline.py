@@ -8,6 +8,7 @@ from ..ir.attributes import SymbolRef
 from ..ir.graph import Graph
 from ..ir.module import Module
 from ..ops.control import CALL
+from ..ops.requests import CUSTOM
 from .manager import Pass, PassLog, register_pass
 from .scope import functions
 
@@ -17,31 +18,36 @@ from .scope import functions
 class Inline(Pass):
     """Replace every `control.call` by the body of its function, and drop functions that nothing refers to.
 
-    With ``function`` only that function's calls are inlined, and nothing is dropped but what they alone called.
+    With ``function`` only that function's calls are inlined, and nothing is dropped but what they alone called. With
+    ``custom`` each `ad.custom_call` is a call too, when no derivative will be taken any more.
     """
 
     function: str = ""
+    custom: bool = False
 
     def run(self, module: Module, log: PassLog) -> bool:
         count = 0
         for graph in functions(module, self.function):
             if graph.name in module.functions:
-                count += _inline_calls(graph, module)
+                count += _inline_calls(graph, module, CALLS if self.custom else CALLS[:1])
         log.count("calls", count)
         dropped = 0 if self.function else _drop_unreferenced(module)
         log.count("dropped", dropped)
         return bool(count or dropped)
 
 
-def _inline_calls(graph: Graph, module: Module) -> int:
+CALLS = (CALL.name, CUSTOM.name)
+
+
+def _inline_calls(graph: Graph, module: Module, calls: tuple[str, ...]) -> int:
     count = 0
     for op in list(graph):
-        if op.name != CALL.name:
+        if op.name not in calls:
             continue
         count += 1
         name = op.attributes["callee"].name
         callee = module[name]
-        _inline_calls(callee, module)
+        _inline_calls(callee, module, calls)
         if module.entry is not callee and references(module, name) == 1:
             module.remove(name)
             outputs = graph.absorb(callee, op.operands, op)
@@ -58,10 +64,9 @@ def references(module: Module, name: str) -> int:
 
 
 def _drop_unreferenced(module: Module) -> int:
-    dropped = 0
+    before = len(module.functions)
     entry = module.entry.name
-    for name in reversed(list(module.functions)):
-        if name != entry and references(module, name) == 0:
+    while unused := [name for name in module.functions if name != entry and references(module, name) == 0]:
+        for name in unused:
             module.remove(name)
-            dropped += 1
-    return dropped
+    return before - len(module.functions)

@@ -127,8 +127,8 @@ def printed_anyhow(module: Module, locations: bool = False, generic: bool = Fals
 class BisectLimit(Instrument):
     """Run the first ``limit`` passes and skip those behind them, to find the one that breaks a program.
 
-    A pass counts each time it runs. What a pass runs inside itself belongs to it, but for the passes of a fixpoint, which
-    count themselves. Each count is printed as ``BISECT: running pass (3) cse``.
+    A pass counts each time it runs. What a pass runs inside itself belongs to it, but for the passes of a fixpoint,
+    which count themselves. Each count is printed as ``BISECT: running pass (3) cse``.
     """
 
     def __init__(self, limit: int, stream: TextIO) -> None:

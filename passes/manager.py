@@ -101,7 +101,7 @@ class PassLog:
 
     def run(self, each: Pass, module: Module) -> bool:
         """Run one pass under the log's instruments; True when it changed something."""
-        if any([instrument.skips(each, self.depth + 1) for instrument in self.instruments]):
+        if any(instrument.skips(each, self.depth + 1) for instrument in self.instruments):
             return False
         self.depth += 1
         self._counts.append({})

@@ -29,7 +29,7 @@ class Observer(Instrument):
 #: Called for each compilation; gives an observer, or None where it does not want to watch.
 ObserverFactory = Callable[[], Observer | None]
 _factories: list[ObserverFactory] = []
-#: One for each `observed` in force.
+#: One for each `observed` and `compile_with` in force.
 _epochs: list[object] = []
 
 
@@ -51,6 +51,20 @@ def observed(factory: ObserverFactory) -> Iterator[None]:
         _epochs.remove(mark)
 
 
+_stand_in: tuple[object, Backend] | None = None
+
+
+def compile_with(backend: Backend | None) -> None:
+    """Compile with ``backend``, whatever is asked for, from now on; None ends it. Programs that were compiled before are
+    compiled again."""
+    global _stand_in
+    if _stand_in is not None:
+        _epochs.remove(_stand_in[0])
+    _stand_in = None if backend is None else (object(), backend)
+    if _stand_in is not None:
+        _epochs.append(_stand_in[0])
+
+
 def epoch() -> object:
     """What caches of programs add to their keys, so that an `observed` block sees every program it runs."""
     return _epochs[-1] if _epochs else None
@@ -62,6 +76,8 @@ def compile_module(module: Module, backend: Backend, extra_passes: str = "") -> 
     ``extra_passes`` run behind the backend's own. Raises `UnsupportedOperationError` or `UnsupportedOrderError`
     where the backend's table does not have what the program needs.
     """
+    if _stand_in is not None:
+        backend = _stand_in[1]
     pipeline = ",".join(filter(None, (backend.pipeline, extra_passes)))
     observers = [observer for factory in list(_factories) if (observer := factory()) is not None]
     for observer in observers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from mixad.passes.instruments import RoundtripEach, VerifyEach
 from mixad.runtime.compiler import Observer, add_observer
@@ -23,3 +24,13 @@ class RoundtripCompilation(RoundtripEach, Observer):
 # Larger programs are left out for time: linear scans after each of some thirty passes would dominate their tests.
 add_observer(lambda: VerifyCompilation(limit=5_000))
 add_observer(lambda: RoundtripCompilation(limit=300))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--bless", action="store_true", help="rewrite CHECK lines and golden files to what is printed now")
+
+
+@pytest.fixture
+def bless(request: pytest.FixtureRequest) -> bool:
+    """Whether expectations are to be rewritten."""
+    return bool(request.config.getoption("--bless"))

@@ -12,9 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from ..ir.errors import MixadError, ParseError
-from . import list_operations, list_passes, opt, reference
+from ..ir.errors import MixadError
+from . import diff, explain, list_operations, list_passes, opt, reference, stablehlo, trace
 from .dump import versions
+from .report import command as report
 
 
 class Command(Protocol):
@@ -29,7 +30,17 @@ class Command(Protocol):
         """Do it; returns the exit status."""
 
 
-COMMANDS: Final[Sequence[Command]] = (opt, list_passes, list_operations, reference)
+COMMANDS: Final[Sequence[Command]] = (
+    opt,
+    trace,
+    explain,
+    diff,
+    stablehlo,
+    list_passes,
+    list_operations,
+    report,
+    reference,
+)
 
 #: The exit status that a shell shows for a program ended by SIGPIPE.
 _BROKEN_PIPE = 141
@@ -38,7 +49,7 @@ _BROKEN_PIPE = 141
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     shown = ", ".join(f"{name} {number}" for name, number in versions().items())
-    parser = argparse.ArgumentParser("mixad", description="Look at mixad's programs, passes and operations.")
+    parser = argparse.ArgumentParser("mixad", description="Look at programs, passes and derivatives.")
     parser.add_argument("--version", action="version", version=shown)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
@@ -60,10 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = parsed.run(parsed)
         sys.stdout.flush()
         return status
-    except ParseError as error:
-        print(error, file=sys.stderr)
     except MixadError as error:
-        print(f"mixad: error: {error}", file=sys.stderr)
+        print(opt.shown(error), file=sys.stderr)
     except BrokenPipeError:
         # Python flushes the standard output once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

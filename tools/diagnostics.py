@@ -1,8 +1,8 @@
 """--split-input-file and --verify-diagnostics: many programs in a file, and the errors that they must give.
 
-Comments say what is expected, as MLIR's do: ``// expected-error@+1 {{part of the message}}``. The place is ``@+N`` or
-``@-N`` lines away, ``@above``, ``@below``, ``@unknown`` for an error that has no place in the file (a pass's), or, left out,
-the comment's own line.
+Comments say what is expected, as MLIR's do: ``// expected-error@+1 {{part of the message}}``. The place is
+``@+N`` or ``@-N`` lines away, ``@above``, ``@below``, ``@unknown`` for an error that has no place in the file (a
+pass's), or, left out, the comment's own line.
 """
 
 from __future__ import annotations
@@ -59,6 +59,4 @@ def mismatches(text: str, filename: str, error: MixadError | None) -> list[str]:
             wrong.append(f"{place}: error: unexpected error: {error}")
         else:
             wanted.remove(match)
-    return wrong + [
-        f'{filename}:{each.at}: error: expected error "{each.message}" was not produced' for each in wanted
-    ]
+    return wrong + [f'{filename}:{each.at}: error: expected error "{each.message}" was not produced' for each in wanted]

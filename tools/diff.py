@@ -15,6 +15,8 @@ from ..ir import Graph, Module, Operation, SymbolRef, module_fingerprint, print_
 from .opt import read_module
 
 NAME = "diff"
+#: Operations from which on the common ones do not count in aligning two programs.
+_LONG = 4000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +43,8 @@ def compare(first: Module, second: Module, first_name: str, second_name: str, co
     _rename_functions(first, second)
     for one, other in zip(first, second, strict=False):
         _name_alike(one, other)
-    texts = [print_module(each).splitlines(keepends=True) for each in (first, second)]
-    return list(difflib.unified_diff(*texts, first_name, second_name, n=context))
+    old, new = [print_module(each).splitlines(keepends=True) for each in (first, second)]
+    return list(difflib.unified_diff(old, new, first_name, second_name, n=context))
 
 
 def _rename_functions(first: Module, second: Module) -> None:
@@ -66,7 +68,9 @@ def _name_alike(one: Graph, other: Graph) -> None:
         for position, value in enumerate(graph.inputs):
             value.name = f"arg{position}"
     left, right = list(one), list(other)
-    matcher = difflib.SequenceMatcher(None, [_key(op) for op in left], [_key(op) for op in right], autojunk=False)
+    old, new = [[_key(op) for op in side] for side in (left, right)]
+    # What is everywhere costs quadratic time, and in long programs it is not what to align by.
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > _LONG)
     count = 0
     for tag, start, end, other_start, other_end in matcher.get_opcodes():
         if tag == "equal":

@@ -8,7 +8,8 @@ a block. Each compilation has a folder of its own, ``0001-f``, with
 - ``NN-pass.diff``, what changed since the text before;
 - ``f.py``, the generated code of each program;
 - ``manifest.json``: pipeline, passes with their options, times and statistics, operation counts, fingerprints,
-  versions, and the error where compiling failed.
+  versions, and the error where compiling failed;
+- ``report.html``, all of it to look at in a browser.
 
 Nothing that lies in the folder already is changed or removed.
 """
@@ -36,6 +37,7 @@ from ..passes.manager import pass_options
 from ..passes.scope import worked_on
 from ..runtime.compiler import Observer, add_observer, observed
 from ..runtime.program import Program
+from .report import Recorder, report
 
 
 @contextlib.contextmanager
@@ -66,6 +68,7 @@ class DumpObserver(Observer):
         self._manifest: dict[str, Any] = {}
         self._error: Exception | None = None
         self._start = 0.0
+        self._recorder = Recorder()
 
     def start(self, module: Module, pipeline: str) -> None:
         """Make the folder and write the input."""
@@ -74,6 +77,7 @@ class DumpObserver(Observer):
         self.folder = new_folder(self.root, name)
         self._texts[None] = "00-input.mix", _text(module)
         self._write(*self._texts[None])
+        self._recorder.step(module, "input", "00-input.mix")
         self._manifest = {
             "entry": name,
             "pipeline": pipeline,
@@ -98,6 +102,7 @@ class DumpObserver(Observer):
             text = _text(view)
             if text != self._texts[key][1]:
                 entry["file"] = self._write_step(text, *self._texts[key])
+                self._recorder.step(view, self._path(), entry["file"])
                 self._texts[key] = entry["file"], text
         self._running.pop()
 
@@ -109,10 +114,12 @@ class DumpObserver(Observer):
             name = f"{self._number:02}-{self._path()}.failed.mix"
             try:
                 text = _text(module)
+                self._recorder.step(module, f"{self._path()}, failed", name)
             except Exception as broken:  # the pass may have left anything
                 text = f"// the program cannot be printed: {broken!r}\n"
             self._write(name, text)
             self._passes.append({"pass": run.name, "options": _options(run), "failed": str(error), "file": name})
+            self._passes[-1]["depth"] = len(self._running) - 1
         self._running.pop()
 
     def finish(self, module: Module, programs: dict[str, Program], log: PassLog) -> None:
@@ -138,6 +145,7 @@ class DumpObserver(Observer):
         self._manifest["passes"] = self._passes
         self._manifest["seconds"] = time.perf_counter() - self._start
         self._write("manifest.json", json.dumps(self._manifest, indent=2) + "\n")
+        self._write("report.html", report(self._recorder, self._manifest))
 
     @staticmethod
     def _view(run: Pass, module: Module, depth: int) -> tuple[Module, Graph | None]:

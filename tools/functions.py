@@ -18,6 +18,7 @@ import numpy as np
 
 from ..frontend.grad_operation import GradOperation
 from ..frontend.graphs import make_graph
+from ..frontend.selection import argument_names
 from ..ir import Module, TensorType
 from ..ir.errors import MixadError, TraceError
 from ..ir.types import BOOL, DTYPES_BY_NAME, FLOATING
@@ -49,6 +50,7 @@ def program_of(arguments: argparse.Namespace, order: int) -> Module:
     """
     function = find_function(arguments.function)
     inputs = parse_arguments(arguments.args, arguments.seed)
+    names = argument_names(function, range(len(inputs)), [1] * len(inputs))
     for _ in range(order):
         function = GradOperation(get_all=True)(function)
     try:
@@ -61,6 +63,11 @@ def program_of(arguments: argparse.Namespace, order: int) -> Module:
             f"{arguments.function} on ({arguments.args}) raises {type(error).__name__}: {error}, at "
             f"{frame.filename}:{frame.lineno}; --args gives the arguments' types"
         ) from error
+    for graph in module:
+        # The derivatives' argument lists begin with the function's own.
+        given = [name for name, each in zip(names, inputs, strict=True) if not isinstance(each, bool | str | None)]
+        for value, name in zip(graph.inputs, given, strict=False):
+            value.name = value.name or name
     return module
 
 
@@ -91,7 +98,8 @@ def _load(name: str) -> Any:
             # A file imports what stands beside it, as when Python runs it.
             sys.path.insert(0, str(file.parent.absolute()))
             spec = importlib.util.spec_from_file_location(file.stem, file)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             sys.modules.setdefault(file.stem, module)
             spec.loader.exec_module(module)

@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     looking.add_argument("--timing", action="store_true", help="print each pass's time")
     looking.add_argument("--stats", action="store_true", help="print what each pass counted")
-    looking.add_argument("--dump", type=Path, metavar="DIR", help="write the program after every pass into a new folder")
+    looking.add_argument(
+        "--dump", type=Path, metavar="DIR", help="write the program after every pass into a new folder"
+    )
     finding = parser.add_argument_group("finding faults")
     finding.add_argument("--verify-each", action="store_true", help="verify the program after every pass")
     finding.add_argument("--verify-roundtrip", action="store_true", help="print and parse it after every pass")

@@ -1,7 +1,7 @@
 """Progress of long compilations, on a terminal.
 
-The command line shows it by itself; ``MIXAD_PROGRESS=1`` in the environment shows it for every compilation of a process.
-Nothing is shown before a second has passed, nor where the standard error is no terminal.
+The command line shows it by itself; ``MIXAD_PROGRESS=1`` in the environment shows it for every compilation of a
+process. Nothing is shown before a second has passed, nor where the standard error is no terminal.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ProgressObserver(Observer):
         self._lock = threading.Lock()
         self._bar: Any = None
         self._task: Any = None
-        self._state = {"description": "compiling", "completed": 0}
+        self._state: dict[str, Any] = {"description": "compiling", "completed": 0}
         self._ended = False
 
     def start(self, module: Module, pipeline: str) -> None:

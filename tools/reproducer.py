@@ -42,7 +42,7 @@ class Reproducer(Instrument):
         flags = " --verify-each" if self.verify_each else ""
         message = " ".join(f"{type(error).__name__}: {error}".split())
         self.file.write_text(
-            f"// A program on which a pass fails; `python -m mixad opt --run-reproducer {self.file.name}` runs it again.\n"
+            f"// A program on which a pass fails; `mixad opt --run-reproducer {self.file.name}` runs it again.\n"
             f"// configuration: --pipeline={shlex.quote(pipeline)}{flags}\n"
             f"// from: {filename}\n"
             f"// error: {message}\n{text}",
@@ -68,11 +68,13 @@ def configuration(text: str, filename: str) -> list[str]:
     found = _CONFIGURATION.search(text)
     if found is None:
         raise ParseError(
-            f"{filename}:1:1: error: the file has no '// configuration: --pipeline=...' line, which `opt --reproducer` writes",
+            f"{filename}:1:1: error: no line '// configuration: --pipeline=...', as opt --reproducer writes it",
             filename,
         )
     try:
         return shlex.split(found[1])
     except ValueError as error:
         line = text.count("\n", 0, found.start()) + 1
-        raise ParseError(f"{filename}:{line}:1: error: the configuration does not read: {error}", filename, line) from None
+        raise ParseError(
+            f"{filename}:{line}:1: error: the configuration does not read: {error}", filename, line
+        ) from None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...ir.attributes import SymbolRef
 from ...ir.builder import Builder
 from ...ir.errors import PassError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ops.batching import batch, with_batch
+from ...ops.requests import CUSTOM
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
 
@@ -31,7 +34,7 @@ class Batch(Pass):
         graph = one_function(module, self.function)
         if any(index >= len(graph.inputs) for index in self.batched):
             raise PassError(f"batch: batched={list(self.batched)}, and @{graph.name} has {len(graph.inputs)} inputs")
-        module.functions[graph.name] = _Batching(graph, self.batched, self.size).run()
+        module.functions[graph.name] = _Batching(graph, self.batched, self.size, module).run()
         log.count("operations", len(graph))
         return True
 
@@ -39,8 +42,17 @@ class Batch(Pass):
 class _Batching:
     """One run of the pass: types change throughout, so a new graph is written."""
 
-    def __init__(self, source: Graph, batched: tuple[int, ...], size: int) -> None:
+    def __init__(
+        self,
+        source: Graph,
+        batched: tuple[int, ...],
+        size: int,
+        module: Module,
+        made: dict[tuple[str, tuple[int, ...]], str] | None = None,
+    ) -> None:
+        self.made = {} if made is None else made
         self.source = source
+        self.module = module
         self.size = size
         self.target = Graph(source.name, source.attributes)
         #: Each value's stand-in, and whether it is batched.
@@ -63,12 +75,42 @@ class _Batching:
         operands = [self.values[value] for value in op.operands]
         values, flags = [value for value, _ in operands], [flag for _, flag in operands]
         b = Builder(self.target, None, op.location)
-        if op.definition.rules is None:
+        results: Sequence[Value]
+        if op.name == CUSTOM.name:
+            results = self._custom(b, op, values, flags)
+        elif op.definition.rules is None:
             raise PassError(f"batch cannot pass through '{op.name}' at {op.location}: run expand-ad and inline first")
-        if any(flags):
+        elif any(flags):
             results = batch(b, op, values, flags, self.size)
         else:
             results = b.create(op.definition, tuple(values), op.attributes).results
         for old, new in zip(op.results, results, strict=True):
             new.name = new.name or old.name
-            self.values[old] = (new, any(flags))
+            self.values[old] = (new, any(flags) or op.name == CUSTOM.name)
+
+    def _batched_function(self, source: Graph, batched: tuple[int, ...]) -> str:
+        """The name of a function's batched form, made once. (A rule may lead back to its function.)"""
+        key = source.name, batched
+        if key not in self.made:
+            name = self.module.add(Graph(f"{source.name}_batch")).name
+            self.made[key] = name
+            graph = _Batching(source, batched, self.size, self.module, self.made).run()
+            graph.name = name
+            self.module.functions[name] = graph
+        return self.made[key]
+
+    def _custom(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
+        """A custom call with its rules batched: arguments, tangents, residuals and cotangents are all batched."""
+        count: int = op.attributes["arguments"]
+        hidden = flags[count:]
+        attributes = dict(op.attributes)
+        for key in ("callee", "jvp", "forward", "backward"):
+            if key in attributes:
+                source = self.module[attributes[key].name]
+                chosen = [True] * (len(source.inputs) - len(hidden)) + hidden
+                batched = tuple(i for i, flag in enumerate(chosen) if flag)
+                attributes[key] = SymbolRef(self._batched_function(source, batched))
+        arguments = [with_batch(b, value, flag, self.size) for value, flag in zip(values, flags, strict=True)][:count]
+        types = [value.type.with_shape((self.size, *value.type.shape)) for value in op.results]
+        operands = (*arguments, *values[count:])
+        return self.target.insert(Operation(CUSTOM, operands, attributes, types, (), op.location)).results

@@ -21,6 +21,7 @@ from ..inline import Inline, references
 from ..manager import Fixpoint, Pass, PassLog, register_pass
 from ..simplify import simplification
 from .batch import Batch
+from .custom import ResolveLinear, rule_functions
 from .linearize import Linearize
 from .prune import PruneStopGradient
 from .seed import SeedSens
@@ -74,6 +75,8 @@ def _derive(op: Operation, module: Module, log: PassLog) -> str:
         graph = module[source].clone(f"{source}_{kind}")
     name = module.add(graph).name
     log.run(Inline(name), module)
+    for rule in rule_functions(module[name], module):
+        log.run(Inline(rule), module)
     if op.name == VMAP.name:
         log.run(Batch(op.attributes["batched"], op.attributes["size"], name), module)
     else:
@@ -81,20 +84,29 @@ def _derive(op: Operation, module: Module, log: PassLog) -> str:
         log.run(Linearize(op.attributes["wrt"], op.attributes["aux"], name), module)
         if op.name == VJP.name:
             log.run(Transpose(name), module)
+        log.run(ResolveLinear(name), module)
         log.run(SeedSens(op.attributes.get("sens", "given"), name), module)
     log.run(Fixpoint(simplification(name)), module)
     return name
 
 
 def _callees_first(module: Module) -> list[str]:
+    """The functions, each behind those that it calls or has for rules. A rule may lead back to its function."""
     calls: nx.DiGraph[str] = nx.DiGraph()
     calls.add_nodes_from(module.functions)
+    called = calls.copy()
     for graph in module:
         for op in graph:
-            for value in op.attributes.values():
+            for key, value in op.attributes.items():
                 if isinstance(value, SymbolRef):
                     calls.add_edge(graph.name, value.name)
-    try:
-        return list(reversed(list(nx.topological_sort(calls))))
-    except nx.NetworkXUnfeasible:
-        raise PassError("functions request derivatives of each other in a circle") from None
+                    if key == "callee":
+                        called.add_edge(graph.name, value.name)
+    if not nx.is_directed_acyclic_graph(called):
+        raise PassError("functions request derivatives of each other in a circle")
+    groups = nx.condensation(calls)
+    order: list[str] = []
+    for group in reversed(list(nx.topological_sort(groups))):
+        members = called.subgraph(groups.nodes[group]["members"])
+        order += reversed(list(nx.topological_sort(members)))
+    return order

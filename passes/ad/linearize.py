@@ -18,6 +18,7 @@ from ...ops.requests import differentiable_outputs
 from ..inline import references
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
+from .custom import CUSTOM, push_custom
 
 
 @register_pass("linearize")
@@ -46,12 +47,12 @@ class Linearize(Pass):
         wrt = self.wrt
         if wrt is None:
             wrt = tuple(i for i, value in enumerate(graph.inputs) if value.type.differentiable)
-        log.count("linearized", linearize(graph, wrt, self.aux))
+        log.count("linearized", linearize(graph, wrt, self.aux, module))
         return True
 
 
-def linearize(graph: Graph, wrt: tuple[int, ...], aux: int) -> int:
-    """Linearize in place; returns how many operations were differentiated."""
+def linearize(graph: Graph, wrt: tuple[int, ...], aux: int, module: Module) -> int:
+    """Linearize in place; returns how many operations were differentiated. ``module`` has the custom rules."""
     inputs, outputs = graph.inputs, graph.outputs
     tangents: dict[Value, Value] = {}
     if not 0 <= aux <= len(outputs):
@@ -72,7 +73,7 @@ def linearize(graph: Graph, wrt: tuple[int, ...], aux: int) -> int:
     for op in list(graph):
         if op in useful and any(value in tangents for value in op.operands):
             count += 1
-            _push(graph, op, tangents)
+            _push(graph, op, tangents, module)
     b = Builder(graph)
     linear = [tangents.get(outputs[i]) or zeros(b, outputs[i].type) for i in active_outputs]
     graph.set_outputs([*outputs, *linear])
@@ -81,12 +82,16 @@ def linearize(graph: Graph, wrt: tuple[int, ...], aux: int) -> int:
     return count
 
 
-def _push(graph: Graph, op: Operation, tangents: dict[Value, Value]) -> None:
+def _push(graph: Graph, op: Operation, tangents: dict[Value, Value], module: Module) -> None:
     rules: Rules | None = op.definition.rules
-    if rules is None:
-        raise PassError(f"linearize cannot pass through '{op.name}' at {op.location}: run expand-ad and inline first")
     b = Builder(graph, op.next, op.location.derived(op.name))
-    pushed = rules.jvp(b, op, [tangents.get(value) for value in op.operands])
+    given = [tangents.get(value) for value in op.operands]
+    if op.name == CUSTOM.name:
+        pushed = push_custom(b, graph, op, given, module)
+    elif rules is not None:
+        pushed = rules.jvp(b, op, given)
+    else:
+        raise PassError(f"linearize cannot pass through '{op.name}' at {op.location}: run expand-ad and inline first")
     for result, tangent in zip(op.results, pushed, strict=True):
         if tangent is None or not result.type.differentiable:
             continue

@@ -21,7 +21,8 @@ class Split(Pass):
     """Cut the entry into two functions, ``forward`` and ``backward``, at the inputs ``seeds``.
 
     ``forward`` takes the other inputs, and returns the first ``outputs`` outputs, which depend on no seed, then the
-    residuals. ``backward`` takes the residuals, then the seeds, and returns the remaining outputs.
+    residuals (its attribute ``residuals`` says how many). ``backward`` takes the residuals, then the seeds, and returns
+    the remaining outputs.
     """
 
     seeds: tuple[int, ...] = ()
@@ -59,7 +60,9 @@ def _split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph,
     early = dict.fromkeys(value for value in wanted if value not in late)
     residuals = [value for value in early if value.owner.name != "tensor.constant"]
     backward = Graph("backward")
-    mapping = {value: backward.add_input(value.type, value.name) for value in (*residuals, *seeds)}
+    mapping = {
+        value: backward.add_input(value.type, value.name, value.owner.location) for value in (*residuals, *seeds)
+    }
     for op in [*(value.owner for value in early if value not in mapping), *operations]:
         _copy(op, backward, mapping)
     backward.set_outputs([mapping[value] for value in results])
@@ -69,6 +72,7 @@ def _split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph,
     for index in sorted(positions, reverse=True):
         graph.remove_input(index)
     graph.name = "forward"
+    graph.attributes["residuals"] = len(residuals)
     return graph, backward
 
 

@@ -17,6 +17,7 @@ from ...ir.module import Module
 from ...ops.definition import Rules, zeros
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
+from .custom import LINEAR, pull_linear
 
 
 @register_pass("transpose")
@@ -32,15 +33,21 @@ class Transpose(Pass):
         graph = one_function(module, self.function)
         if "linear_inputs" not in graph.attributes:
             raise PassError(f"@{graph.name} has no linear part to transpose; run linearize first")
-        log.count("transposed", _Transposition(graph).run())
+        log.count("transposed", transpose(graph, module))
         return True
+
+
+def transpose(graph: Graph, module: Module) -> int:
+    """Transpose in place; returns how many operations were transposed. ``module`` has the custom rules."""
+    return _Transposition(graph, module).run()
 
 
 class _Transposition:
     """One run of the pass over one graph."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, module: Module) -> None:
         self.graph = graph
+        self.module = module
         self.linear_inputs = [graph.inputs[i] for i in graph.attributes["linear_inputs"]]
         self.linear_outputs = [graph.outputs[i] for i in graph.attributes["linear_outputs"]]
         self.linear: set[Value] = set(self.linear_inputs)
@@ -77,9 +84,12 @@ class _Transposition:
         cut = op.name == "tensor.select" or any(value in self.cut for value in pulled)
         if cut and op.name != "tensor.select":
             b = _AbsorbingBuilder(self.graph, None, op.location)
-        rules: Rules = op.definition.rules
-        flags = [value in self.linear for value in op.operands]
-        for position, cotangent in enumerate(rules.transpose(b, op, pulled, flags)):
+        if op.name == LINEAR.name:
+            found = pull_linear(b, self.graph, op, pulled, self.module)
+        else:
+            rules: Rules = op.definition.rules
+            found = rules.transpose(b, op, pulled, [value in self.linear for value in op.operands])
+        for position, cotangent in enumerate(found):
             value = op.operands[position]
             if cotangent is None:
                 continue

@@ -20,7 +20,7 @@ class NumPyBackend:
     """Runs programs with NumPy on the CPU."""
 
     name = "numpy"
-    pipeline = "expand-ad,inline,drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
+    pipeline = "expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
 
     @functools.cached_property
     def support(self) -> SupportTable:

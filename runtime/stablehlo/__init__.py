@@ -6,40 +6,33 @@ Operations that StableHLO lacks are those of CHLO, its companion dialect, which 
 
 from __future__ import annotations
 
-import functools
-
+from ...ir.errors import UnsupportedOperationError
 from ...ir.generic import GenericPrinter
-from ...ir.graph import Graph
+from ...ir.graph import Graph, Operation
 from ...ir.literals import quote
 from ...ir.module import Module
 from ...passes import PassManager
-from ..support import SupportTable
-from .table import ROWS, support_table
+from .elementwise import Row
+from .table import ROWS
 from .writer import Tensor, Writer, function_type, type_text
 
-__all__ = ["PIPELINE", "support", "to_stablehlo"]
+__all__ = ["PIPELINE", "to_stablehlo"]
 
 #: What runs before a program is written, unless the caller chooses other passes.
 PIPELINE = "expand-ad,inline,drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
 
 
-@functools.cache
-def support() -> SupportTable:
-    """The operations and element types that can be written."""
-    return support_table()
-
-
 def to_stablehlo(module: Module, pipeline: str = PIPELINE, *, locations: bool = False) -> str:
     """A module as StableHLO text, in MLIR's generic form; ``module`` is left as it is.
 
-    ``pipeline`` runs on a copy first; what it leaves is written. The entry function is called ``main``, as XLA asks. With ``locations`` each operation ends in the user's place. Signed integers (si64) are
-    StableHLO's signless ones (i64). Indices out of range, an IndexError in mixad, are clamped when reading and dropped
-    when writing. Raises `UnsupportedOperationError` for an operation that has no counterpart, such as a request for a
-    derivative that the pipeline has not expanded.
+    ``pipeline`` runs on a copy first; what it leaves is written. The entry function is called ``main``, as XLA asks.
+    With ``locations`` each operation ends in the user's place. Signed integers (si64) are StableHLO's signless ones
+    (i64). Indices out of range, an IndexError in mixad, are clamped when reading and dropped when writing. Raises
+    `UnsupportedOperationError` for an operation that has no counterpart, such as a request for a derivative that the
+    pipeline has not expanded.
     """
     module = module.clone()
     PassManager(pipeline).run(module)
-    support().check(module)
     taken = Module()
     lines = ['"builtin.module"() ({']
     for graph in module:
@@ -55,7 +48,7 @@ def _function(graph: Graph, name: str, locations: bool) -> list[str]:
     arguments = ", ".join([f"{each.name}: {type_text(each.type)}" for each in values.values()])
     for op in graph:
         writer.location = places.location(op.location)
-        values[op.result] = ROWS[op.name](writer, op, *[values[value] for value in op.operands])
+        values[op.result] = _row(op)(writer, op, *[values[value] for value in op.operands])
     writer.location = ""
     outputs = [values[value] for value in graph.outputs]
     writer.write("", "func.return", outputs, [])
@@ -63,3 +56,11 @@ def _function(graph: Graph, name: str, locations: bool) -> list[str]:
     shown = f"function_type = {type}, sym_name = {quote(name)}"
     start = f"  ^bb0({arguments}):" if arguments else "  ^bb0:"
     return ['  "func.func"() ({', start, *writer.lines, f"  }}) {{{shown}}} : () -> ()"]
+
+
+def _row(op: Operation) -> Row:
+    row = ROWS.get(op.name)
+    if row is not None:
+        return row
+    remedy = "compose it of tensor operations" if op.definition.rules else "run expand-ad and inline before"
+    raise UnsupportedOperationError(f"StableHLO has no counterpart of '{op.name}', at {op.location}: {remedy}")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from ...ir.graph import Operation
-from ...ir.types import BOOL, COMPLEX, INTEGER
+from ...ir.types import COMPLEX, INTEGER
 from .writer import Tensor, Writer
 
 #: Writes one operation: the writer, the operation, its operands.
@@ -38,7 +36,7 @@ def sign(w: Writer, op: Operation, x: Tensor) -> Tensor:
 
 def absolute(w: Writer, op: Operation, x: Tensor) -> Tensor:
     """The magnitude; StableHLO's takes no unsigned integers."""
-    return x if x.type.dtype.kind == "u" else w.unary("abs", x)
+    return x if x.type.dtype.kind == "u" else w.op("abs", [x], op.result.type)
 
 
 def square(w: Writer, op: Operation, x: Tensor) -> Tensor:
@@ -56,9 +54,19 @@ def trunc(w: Writer, op: Operation, x: Tensor) -> Tensor:
     return w.select(w.compare(x, w.full(x.type, 0), "lt"), w.unary("ceil", x), w.unary("floor", x))
 
 
-def real(w: Writer, op: Operation, x: Tensor) -> Tensor:
-    """The real part."""
-    return w.op("real", [x], op.result.type)
+def part(name: str) -> Row:
+    """The row of the real or imaginary part."""
+    return lambda w, op, x: w.part(name, x)
+
+
+def conj(w: Writer, op: Operation, x: Tensor) -> Tensor:
+    """The complex conjugate."""
+    return w.conj(x)
+
+
+def make_complex(w: Writer, op: Operation, x: Tensor, y: Tensor) -> Tensor:
+    """Complex numbers of their parts."""
+    return w.op("complex", [x, y], op.result.type)
 
 
 def is_finite(w: Writer, op: Operation, x: Tensor) -> Tensor:
@@ -66,9 +74,7 @@ def is_finite(w: Writer, op: Operation, x: Tensor) -> Tensor:
     flags = op.result.type
     if x.type.dtype not in COMPLEX:
         return w.op("is_finite", [x], flags)
-    part = x.type.with_dtype(np.float32 if x.type.dtype == np.complex64 else np.float64)
-    parts = [w.op("is_finite", [w.op(name, [x], part)], flags) for name in ("real", "imag")]
-    return w.binary("and", *parts)
+    return w.binary("and", *[w.op("is_finite", [w.part(name, x)], flags) for name in ("real", "imag")])
 
 
 def compare(w: Writer, op: Operation, x: Tensor, y: Tensor) -> Tensor:
@@ -82,11 +88,8 @@ def select(w: Writer, op: Operation, pred: Tensor, on_true: Tensor, on_false: Te
 
 
 def convert(w: Writer, op: Operation, x: Tensor) -> Tensor:
-    """Another element type; StableHLO converts NaN to bool as it likes, mixad to True."""
-    dtype = op.result.type.dtype
-    if dtype == BOOL and x.type.dtype != BOOL:
-        return w.compare(x, w.full(x.type, 0), "ne")
-    return w.convert(x, dtype)
+    """Another element type."""
+    return w.convert(x, op.result.type.dtype)
 
 
 def mul_no_nan(w: Writer, op: Operation, x: Tensor, y: Tensor) -> Tensor:

@@ -29,9 +29,7 @@ def _positions(w: Writer, x: Tensor, indices: Sequence[Tensor], axes: Sequence[i
     if len(columns) == 1:
         return columns[0]
     shape = columns[0].type.shape[:-1]
-    return w.op(
-        "concatenate", columns, TensorType((*shape, len(columns)), INDEX), dimension=f"{len(shape)} : i64"
-    )
+    return w.op("concatenate", columns, TensorType((*shape, len(columns)), INDEX), dimension=f"{len(shape)} : i64")
 
 
 def _read(w: Writer, x: Tensor, positions: Tensor, axes: Sequence[int]) -> Tensor:

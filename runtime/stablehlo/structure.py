@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...ir.graph import Operation
-from ...ir.types import BOOL, INTEGER, TensorType, bfloat16
+from ...ir.types import BOOL, COMPLEX, INTEGER, TensorType, bfloat16
 from ...ops.contraction import parse_spec
 from .elementwise import Row
 from .writer import Tensor, Writer, integers
@@ -176,7 +176,7 @@ def cumsum(w: Writer, op: Operation, x: Tensor) -> Tensor:
     return w.convert(total, x.type.dtype)
 
 
-# --- products ------------------------------------------------------------------------------------
+# --- products and factors ------------------------------------------------------------------------
 
 
 def _summed(w: Writer, x: Tensor, labels: str, used: str) -> tuple[Tensor, str]:
@@ -213,3 +213,18 @@ def contract(w: Writer, op: Operation, x: Tensor, y: Tensor) -> Tensor:
         precision_config=f"[{highest}]",
     )
     return w.convert(w.transpose(product, [produced.index(label) for label in spec.out]), x.type.dtype)
+
+
+def cholesky(w: Writer, op: Operation, x: Tensor) -> Tensor:
+    """The factor of the matrix made Hermitian. StableHLO leaves open what stands above the diagonal."""
+    if not x.type.size:
+        return x
+    rank = x.type.rank
+    adjoint = w.transpose(x, [*range(rank - 2), rank - 1, rank - 2])
+    if x.type.dtype in COMPLEX:
+        adjoint = w.conj(adjoint)
+    half = w.binary("multiply", w.binary("add", x, adjoint), w.full(x.type, 0.5))
+    factor = w.op("cholesky", [half], x.type, lower="true")
+    counts = x.type.with_dtype(np.int64)
+    below = w.compare(w.iota(counts, rank - 2), w.iota(counts, rank - 1), "ge")
+    return w.select(below, factor, w.full(x.type, 0))

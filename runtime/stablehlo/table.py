@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...ir.definition import registered
-from ...ir.types import DTYPE_NAMES
-from ..support import Support, SupportTable
-from . import elementwise, indexing, structure
+from . import elementwise, indexing, ordering, structure
 from .elementwise import Row, binary, unary
 
 ROWS: Final[dict[str, Row]] = {
@@ -28,7 +25,10 @@ ROWS: Final[dict[str, Row]] = {
     "tensor.ceil": unary("ceil"),
     "tensor.round": unary("round_nearest_even"),
     "tensor.trunc": elementwise.trunc,
-    "tensor.real": elementwise.real,
+    "tensor.real": elementwise.part("real"),
+    "tensor.imag": elementwise.part("imag"),
+    "tensor.conj": elementwise.conj,
+    "tensor.complex": elementwise.make_complex,
     "tensor.is_finite": elementwise.is_finite,
     "tensor.sin": unary("sine"),
     "tensor.cos": unary("cosine"),
@@ -82,15 +82,13 @@ ROWS: Final[dict[str, Row]] = {
     "tensor.gather": indexing.gather,
     "tensor.scatter_add": indexing.scatter_add,
     "tensor.scatter": indexing.scatter,
+    "tensor.sort": ordering.sort,
+    "tensor.argsort": ordering.argsort,
+    "fft.fft": ordering.transform("FFT"),
+    "fft.ifft": ordering.transform("IFFT"),
+    "fft.rfft": ordering.transform("RFFT"),
+    "fft.irfft": ordering.transform("IRFFT"),
+    "linalg.cholesky": structure.cholesky,
     "ad.stop_gradient": elementwise.identity,
     "ad.mul_no_nan": elementwise.mul_no_nan,
 }
-
-
-def support_table() -> SupportTable:
-    """The declared table: the operations that have a row, on the element types that their type rules take."""
-    rows = {
-        name: Support(frozenset(dtype for dtype in DTYPE_NAMES if registered()[name].rules.takes(dtype)))
-        for name in ROWS
-    }
-    return SupportTable("stablehlo", rows)

@@ -5,7 +5,7 @@ The generic form spells every operation alike, so one method writes them all; ML
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -136,6 +136,14 @@ class Writer:
         """Another element type."""
         return x if x.type.dtype == dtype else self.op("convert", [x], x.type.with_dtype(dtype))
 
+    def part(self, name: str, x: Tensor) -> Tensor:
+        """The part ``real`` or ``imag`` of complex numbers."""
+        return self.op(name, [x], x.type.with_dtype(np.float32 if x.type.dtype == np.complex64 else np.float64))
+
+    def conj(self, x: Tensor) -> Tensor:
+        """The complex conjugate."""
+        return self.op("complex", [self.part("real", x), self.unary("negate", self.part("imag", x))], x.type)
+
     def reshape(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Another shape of as many elements."""
         return x if x.type.shape == shape else self.op("reshape", [x], x.type.with_shape(shape))
@@ -183,14 +191,16 @@ class Writer:
         )
 
     def combiner(self, name: str, dtype: Any) -> str:
-        """The region of two scalars that folds them by the operation ``name``, or keeps the second where it is empty."""
-        scalar = TensorType((), dtype)
+        """A region that folds two scalars by the operation ``name``, or keeps the second where that is empty."""
+        return self.region([dtype] * 2, lambda inner, x, y: inner.binary(name, x, y) if name else y)
+
+    def region(self, dtypes: Sequence[Any], body: Callable[..., Tensor]) -> str:
+        """A region of scalars, whose result ``body`` writes: it takes a writer and the scalars."""
         inner = Writer(self.indent + "  ")
         inner._count = self._count
-        first, second = Tensor(inner.fresh(), scalar), Tensor(inner.fresh(), scalar)
-        kept = inner.binary(name, first, second) if name else second
-        inner.write("", "return", [kept], [])
-        arguments = ", ".join(f"{each.name}: {type_text(scalar)}" for each in (first, second))
+        scalars = [Tensor(inner.fresh(), TensorType((), dtype)) for dtype in dtypes]
+        inner.write("", "return", [body(inner, *scalars)], [])
         self._count = inner._count
-        body = "\n".join(inner.lines)
-        return f" ({{\n{self.indent}^bb0({arguments}):\n{body}\n{self.indent}}})"
+        arguments = ", ".join([f"{each.name}: {type_text(each.type)}" for each in scalars])
+        lines = "\n".join(inner.lines)
+        return f" ({{\n{self.indent}^bb0({arguments}):\n{lines}\n{self.indent}}})"

@@ -1,4 +1,7 @@
-"""Runs each .mix file beside this one: ``RUN`` gives the options of `mixad opt`, ``CHECK`` what it must print."""
+"""Runs each .mix file beside this one: ``RUN`` gives the options of `mixad opt`, ``CHECK`` what it must print.
+
+``pytest --bless`` rewrites the CHECK lines of files that print something else.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,13 @@ FILES = sorted(Path(__file__).parent.glob("*.mix"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file(file: Path, capsys: pytest.CaptureFixture[str], bless: bool) -> None:
     runs = re.findall(r"^// RUN: (.*)$", file.read_text(), re.MULTILINE)
     assert runs, f"{file.name} has no RUN line"
     for run in runs:
         printed = opt(file, run)
+        if bless and len(runs) == 1 and not matches(file, printed):
+            file.write_text(blessed(file.read_text(), printed))
         assert matches(file, printed), f"{capsys.readouterr().err}\nprinted by `mixad opt {run}`:\n{printed}"
 
 
@@ -42,6 +47,17 @@ def matches(file: Path, printed: str) -> bool:
     return Matcher(options, FInput("<printed>", printed), Parser.from_opts(options)).run() == 0
 
 
+def blessed(text: str, printed: str) -> str:
+    """A file's text with CHECK lines that say what was printed: the functions, from the first line to the last."""
+    lines = [line.strip() for line in printed.splitlines()[1:-1]]
+    while lines and lines[-1] == "}":
+        del lines[-1]
+    checks = [f"// CHECK{'-NEXT' if number else ''}: {line}" for number, line in enumerate(lines)]
+    kept = [line for line in text.splitlines() if not line.startswith("// CHECK")]
+    last = max(number for number, line in enumerate(kept) if line.startswith("// RUN:"))
+    return "\n".join([*kept[: last + 1], *checks, *kept[last + 1 :]]) + "\n"
+
+
 @pytest.mark.parametrize("change", [("dense<2.0>", "dense<3.0>"), ("return %y, %1", "return %y"), ("mul", "div")])
 def test_another_program_does_not_match(change: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     file = Path(__file__).parent / "derivative-square.mix"
@@ -50,3 +66,14 @@ def test_another_program_does_not_match(change: tuple[str, str], capsys: pytest.
     assert printed != printed.replace(*change)
     assert not matches(file, printed.replace(*change))
     assert "derivative-square.mix" in capsys.readouterr().err
+
+
+def test_blessing_writes_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "cse.mix"
+    text = (Path(__file__).parent / "cse.mix").read_text()
+    file.write_text(text.replace("CHECK-NEXT: %0 = tensor.sin", "CHECK-NEXT: %0 = tensor.cos"))
+    printed = opt(file, '--pipeline="cse"')
+    assert not matches(file, printed)
+    file.write_text(blessed(file.read_text(), printed))
+    assert matches(file, printed)
+    assert file.read_text() == text

@@ -31,6 +31,10 @@ def _violations():
             found[name, "C1"] = ([_t(2), _t(3)], {})
             found[name, "C2"] = ([_t(2), _t(2, dtype=INT)], {})
             found[name, "C3"] = ([_t(2, dtype=_refused(cls.dtypes))] * 2, {})
+        elif cls and issubclass(cls, mixad.ops.special_base.Ordered):
+            found[name, "C1"] = ([_t(2), _t(3)], {})
+            found[name, "C2"] = ([_t(2), _t(2, dtype=np.float32)], {})
+            found[name, "C3"] = ([_t(2, dtype=COMPLEX)] * 2, {})
         elif cls and issubclass(cls, mixad.ops.reductions.Reduction):
             found[name, "C1"] = ([_t(2, 3)], {"axes": (1, 0)})
             found[name, "C2"] = ([_t(2, dtype=_refused(cls.dtypes))], {"axes": (0,)})
@@ -85,6 +89,13 @@ EXPLICIT = {
     ("tensor.contract", "C4"): ([_t(2, 2), _t(2, 2)], {"spec": "ii,ij->j"}),
     ("tensor.iota", "C1"): ([], {"shape": (2,), "axis": 1, "dtype": np.dtype(FLOAT)}),
     ("tensor.iota", "C2"): ([], {"shape": (2,), "axis": 0, "dtype": np.dtype(FLAG)}),
+    ("tensor.polygamma", "C1"): ([_t(2, dtype=COMPLEX)], {"n": 1}),
+    ("tensor.polygamma", "C2"): ([_t(2)], {"n": -1}),
+    ("tensor.expn", "C1"): ([_t(2, dtype=COMPLEX)], {"n": 1}),
+    ("tensor.expn", "C2"): ([_t(2)], {"n": -1}),
+    ("tensor.betainc", "C1"): ([_t(2), _t(2), _t(3)], {}),
+    ("tensor.betainc", "C2"): ([_t(2), _t(2), _t(2, dtype=np.float32)], {}),
+    ("tensor.betainc", "C3"): ([_t(2, dtype=COMPLEX)] * 3, {}),
     ("tensor.convert", "C1"): ([_t(2, dtype=COMPLEX)], {"dtype": np.dtype(FLOAT)}),
 }
 for _name, _kind in (("tensor.scatter_add", FLOAT), ("tensor.scatter", INT)):

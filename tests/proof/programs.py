@@ -82,20 +82,28 @@ def accepted(definition, number, arrays):
 
 
 def differentiable(definition, number, arrays):
-    """Whether the operation has floating-point operands and results."""
+    """Whether the operation has floating-point operands and a floating-point result."""
     types = [TensorType(array.shape, array.dtype) for array in arrays]
-    (result,) = definition.infer(types, definition.rules.cls.samples[number].attributes)
-    return any(type.differentiable for type in types) and result.differentiable
+    results = definition.infer(types, definition.rules.cls.samples[number].attributes)
+    return any(type.differentiable for type in types) and any(type.differentiable for type in results)
 
 
 def base(definition, number, arrays):
-    """The function @f of the operation's inexact operands, the others constants; and its inputs."""
+    """The function @f of the operands that have derivatives, the others constants; and its inputs."""
     graph = Graph("f")
-    inputs = [array for array in arrays if array.dtype in INEXACT]
+    rules = definition.rules
+    given = [
+        array.dtype in INEXACT and rules.position(position) not in rules.cls.no_derivative_in
+        for position, array in enumerate(arrays)
+    ]
+    inputs = [array for array, flag in zip(arrays, given, strict=True) if flag]
     parameters = iter([graph.add_input(TensorType(array.shape, array.dtype)) for array in inputs])
     b = Builder(graph)
     operands = tuple(
-        [next(parameters) if array.dtype in INEXACT else b.constant(value=Dense(array)) for array in arrays]
+        [
+            next(parameters) if flag else b.constant(value=Dense(array))
+            for array, flag in zip(arrays, given, strict=True)
+        ]
     )
     graph.set_outputs(b.create(definition, operands, definition.rules.cls.samples[number].attributes).results)
     return graph, inputs

@@ -27,6 +27,16 @@ MEANINGS = {
     "minimum": min,
     "remainder": lambda x, y: x - y * mpmath.floor(x / y),
     "mul_no_nan": operator.mul,
+    "lgamma": mpmath.loggamma,
+    "lbeta": lambda x, y: mpmath.loggamma(x) + mpmath.loggamma(y) - mpmath.loggamma(x + y),
+    "expi": mpmath.ei,
+    "erfcx": lambda x: mpmath.exp(x * x) * mpmath.erfc(x),
+    "erfcinv": lambda x: mpmath.erfinv(1 - x),
+    "log_ndtr": lambda x: mpmath.log(mpmath.ncdf(x)),
+    "ndtri": lambda x: mpmath.sqrt(2) * mpmath.erfinv(2 * x - 1),
+    "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
+    "entr": lambda x: -x * mpmath.log(x),
+    "dawsn": lambda x: mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(-x * x) * mpmath.erfi(x),
 }
 STEPS = ("sign", "floor", "ceil", "round", "trunc", "floor_divide", "is_finite")
 ELEMENTWISE = [
@@ -35,6 +45,7 @@ ELEMENTWISE = [
     if definition.rules.cls.elementwise
     and definition.rules.takes(np.dtype(np.float64))
     and not definition.rules.cls.constant_in
+    and not definition.rules.cls.no_derivative_in
     and not definition.attributes
     and definition.mnemonic not in STEPS
 ]

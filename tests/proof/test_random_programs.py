@@ -234,7 +234,7 @@ class Composer:
         return self.b.scatter_add(x, self.b.gather(self.any(x.type.shape), index, axes=(0,)), index, axes=(0,))
 
 
-def _compose(data, sizes, most):
+def compose(data, sizes, most):
     composer = Composer(lambda items: data.draw(st.sampled_from(items)), sizes)
     for _ in range(data.draw(st.integers(1, most))):
         composer.step()
@@ -264,7 +264,7 @@ def _check_derivatives(composer, orders):
 @settings(max_examples=40)
 @given(st.data())
 def test_first_derivatives_of_a_random_program(data):
-    composer = _compose(data, [1, 2, 3], 12)
+    composer = compose(data, [1, 2, 3], 12)
     _check_derivatives(composer, 1)
     module = chain(composer.graph, "rj")
     round_trips(module)
@@ -274,14 +274,14 @@ def test_first_derivatives_of_a_random_program(data):
 @settings(max_examples=80)
 @given(st.data())
 def test_second_derivatives_of_a_random_program(data):
-    _check_derivatives(_compose(data, [1, 2, 3], 30), 2)
+    _check_derivatives(compose(data, [1, 2, 3], 30), 2)
 
 
 @settings(max_examples=25)
 @given(st.data())
 def test_large_arrays_in_a_random_program(data):
     """Arrays large enough for the backend to drop them behind their last use; modes agree with each other."""
-    composer = _compose(data, [96, 128], 12)
+    composer = compose(data, [96, 128], 12)
     runner = _check_value(composer)
     count = len(composer.inputs)
     pushing, pulling = Runner(chain(composer.graph, "j")), Runner(chain(composer.graph, "r"))

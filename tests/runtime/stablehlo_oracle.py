@@ -12,7 +12,7 @@ from jaxlib.mlir import ir, passmanager
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 from jaxlib.mlir.dialects import chlo, stablehlo
 from mixad.ir.attributes import Dense
-from mixad.ir.types import COMPLEX, FLOATING, TensorType
+from mixad.ir.types import COMPLEX, FLOATING
 from mixad.runtime.stablehlo.writer import Tensor, Writer, function_type
 
 
@@ -56,9 +56,12 @@ def interpret_stablehlo(text, inputs, types):
 
 
 def _assemble(parts, type):
+    result = np.empty(type.shape, type.dtype)
     if type.dtype in COMPLEX:
-        return (_array(next(parts)) + 1j * _array(next(parts))).astype(type.dtype)
-    return _array(next(parts)).astype(type.dtype)
+        result.real, result.imag = _array(next(parts)), _array(next(parts))
+    else:
+        result[...] = _array(next(parts))
+    return result
 
 
 def _array(attribute):
@@ -100,4 +103,5 @@ def run_xla(text, inputs, types):
     client = _client()
     devices = _jax.DeviceList(tuple(client.local_devices()))
     loaded = client.compile_and_load(_closed(text, inputs, types), devices, xla_client.CompileOptions())
-    return [np.asarray(part) for (part,) in loaded.execute_sharded([]).disassemble_into_single_device_arrays()]
+    parts = loaded.execute_sharded([]).disassemble_into_single_device_arrays()
+    return [np.array(part._single_device_array_to_np_array_did_copy()[0]) for (part,) in parts]

@@ -146,6 +146,7 @@ def test_a_failing_pass_leaves_what_there_is(tmp_path: Path) -> None:
         "02-transpose.failed.mix",
         "error.txt",
         "manifest.json",
+        "report.html",
     ]
     assert "run linearize first" in (observer.folder / "error.txt").read_text()
     found = manifest(observer.folder)

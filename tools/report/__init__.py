@@ -1,6 +1,6 @@
-"""The report of a compilation as one HTML file, and drawings of graphs."""
+"""The report of a compilation as one HTML file."""
 
-from .page import page
+from .build import report, report_of_folder
 from .recorder import Recorder
 
-__all__ = ["Recorder", "page"]
+__all__ = ["Recorder", "report", "report_of_folder"]

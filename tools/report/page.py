@@ -6,8 +6,8 @@ import base64
 import hashlib
 import html
 import json
+import pkgutil
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 _PAGE = """<!doctype html>
@@ -24,7 +24,7 @@ script-src '{script_hash}'">
 <body>
 <noscript>This report needs JavaScript. The same programs are in the .mix files beside it.</noscript>
 <script type="application/json" id="data">{data}</script>
-<script>{script}</script>
+<script type="module">{script}</script>
 </body>
 </html>
 """
@@ -37,7 +37,7 @@ def page(data: Mapping[str, Any]) -> str:
     it into the page as text, and the page's policy lets no other script run and nothing be loaded.
     """
     style = _asset("report.css")
-    script = "".join(_asset(name) for name in ("graph.js", "report.js"))
+    script = "\n".join(_asset(name) for name in ("graph.js", "report.js"))
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
     return _PAGE.format(
         title=html.escape(f"mixad: {data['entry']}"),
@@ -50,7 +50,9 @@ def page(data: Mapping[str, Any]) -> str:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    data = pkgutil.get_data(__package__, name)
+    assert data is not None  # this package's own file
+    return data.decode()
 
 
 def _hash(text: str) -> str:

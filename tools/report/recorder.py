@@ -127,9 +127,7 @@ class Recorder:
         self._by_structure.setdefault(structure, trace)
         traces[op] = trace
         used.add(trace)
-        row = self._rows.number(
-            (trace, structure), [trace, name, types, location, attributes, operands, flops(op)]
-        )
+        row = self._rows.number((trace, structure), [trace, name, types, location, attributes, operands, flops(op)])
         self._seen[op] = op.operands, op.attributes, trace, row
         return row
 
@@ -154,7 +152,7 @@ class Recorder:
 
 def _references(op: Operation, traces: Mapping[Operation, int]) -> list[int]:
     """Operands as trace, result index, trace, result index, ..."""
-    flat = []
+    flat: list[int] = []
     for value in op.operands:
         flat += (traces[value.owner], value.index)
     return flat
@@ -169,5 +167,3 @@ def source_lines(locations: Iterable[Location]) -> dict[str, dict[int, str]]:
             if text:
                 lines.setdefault(location.file, {})[location.line] = text[:LONGEST]
     return lines
-
-

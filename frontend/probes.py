@@ -1,0 +1,133 @@
+"""One operation on its own, with its derivatives, and the walk over a program's operations with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir import Builder, Graph, Module, Operation, Value
+from ..ops.control import CALL
+from ..ops.definition import Rules
+from ..ops.requests import JVP, VJP, request_attributes
+from ..runtime.compiler import compile_module
+from ..runtime.numpy import NUMPY
+from ..runtime.reference import evaluate_operation, interpret
+
+Array = np.ndarray[Any, Any]
+
+
+def operation_graph(op: Operation) -> tuple[Graph, Operation]:
+    """A function that is this operation alone, on all its operands; and the copy of the operation in it."""
+    graph = Graph("operation")
+    inputs = tuple([graph.add_input(value.type) for value in op.operands])
+    types = [value.type for value in op.results]
+    regions = tuple([region.clone() for region in op.regions])
+    copy = graph.insert(Operation(op.definition, inputs, op.attributes, types, regions, op.location))
+    graph.set_outputs(copy.results)
+    return graph, copy
+
+
+def pull(op: Operation, operands: Sequence[Array], cotangents: Sequence[Array], linear: Sequence[bool]) -> list[Any]:
+    """The operation's transpose rule on arrays: cotangents of the operands where ``linear`` is true, else None."""
+    graph, copy = operation_graph(op)
+    seeds = [graph.add_input(value.type) for value in copy.results]
+    rules: Rules = copy.definition.rules
+    found = rules.transpose(Builder(graph, None, op.location), copy, seeds, linear)
+    graph.set_outputs([value for value in found if value is not None])
+    results = iter(interpret(graph, *operands, *cotangents))
+    return [None if value is None else next(results) for value in found]
+
+
+class Probe:
+    """An operation of a module as a function of its differentiable operands, with derivatives along fixed directions.
+
+    ``tangents`` are the directions, one for each differentiable operand.
+    """
+
+    def __init__(self, op: Operation, module: Module, operands: Sequence[Any], tangents: Sequence[Any]) -> None:
+        self.wrt = tuple(i for i, value in enumerate(op.operands) if value.type.differentiable)
+        self.outputs = tuple(i for i, value in enumerate(op.results) if value.type.differentiable)
+        self.op = op
+        self.module = module
+        self.operands = [
+            np.asarray(array, value.type.dtype) for array, value in zip(operands, op.operands, strict=True)
+        ]
+        self.tangents = tangents
+        self._programs: dict[int, Any] = {}
+
+    def derivative(self, order: int, operands: Sequence[Any]) -> list[Any]:
+        """The ``order``-th derivative along the directions, of each differentiable result."""
+        if order not in self._programs:
+            self._programs[order] = self._compile(self._nested(order))
+        return list(self._programs[order](*operands, *(self.tangents if order else ())))
+
+    def gradients(self, cotangents: Sequence[Any]) -> list[Any]:
+        """The cotangents of the differentiable operands, by reverse mode."""
+        module = self._nested(0)
+        graph = module.add(Graph("pull"))
+        self._request(graph, module["along_0"], VJP, {"sens": "given"})
+        graph.set_outputs(graph.outputs[len(self.outputs) :])
+        module.functions = {"pull": module.functions.pop("pull"), **module.functions}
+        return list(self._compile(module)(*self.operands, *cotangents))
+
+    def _nested(self, order: int) -> Module:
+        """A module whose entry is the ``order``-th derivative."""
+        module = self.module.clone()
+        graph, _ = operation_graph(self.op)
+        graph.set_outputs([graph.outputs[i] for i in self.outputs])
+        graph.name = "along_0"
+        made = [module.add(graph)]
+        for number in range(1, order + 1):
+            graph = module.add(Graph(f"along_{number}"))
+            self._request(graph, made[-1], JVP, {})
+            graph.set_outputs(graph.outputs[len(self.outputs) :])
+            made.append(graph)
+        others = [each for each in module if each not in made]
+        module.functions = {each.name: each for each in (*reversed(made), *others)}
+        return module
+
+    def _request(self, graph: Graph, callee: Graph, definition: Any, attributes: dict[str, Any]) -> None:
+        """Let ``graph`` be a request for a derivative of ``callee``; beyond the first, the directions stay fixed."""
+        inputs = [graph.add_input(value.type) for value in callee.inputs]
+        count = len(self.op.operands)
+        if definition is VJP:
+            seeds = [graph.add_input(value.type) for value in callee.outputs]
+            derived = [callee.inputs[i].type for i in self.wrt]
+        else:
+            seeds = inputs[count:] or [graph.add_input(callee.inputs[i].type) for i in self.wrt]
+            derived = [value.type for value in callee.outputs]
+        types = [*(value.type for value in callee.outputs), *derived]
+        attributes = {**request_attributes(callee.name, self.wrt, 0), **attributes}
+        op = graph.insert(Operation(definition, (*inputs, *seeds), attributes, types, (), self.op.location))
+        graph.set_outputs(op.results)
+
+    @staticmethod
+    def _compile(module: Module) -> Any:
+        return next(iter(compile_module(module, NUMPY).values())).run
+
+
+def walk(graph: Graph, module: Module, inputs: Sequence[Any]) -> Iterator[tuple[Operation, list[Any]]]:
+    """The operations of a program in the order in which they run, with the arrays of their operands; those of the
+    functions that it calls or differentiates too."""
+    values: dict[Value, Any] = dict(zip(graph.inputs, inputs, strict=True))
+    for op in graph:
+        operands = [values[value] for value in op.operands]
+        if op.name in (CALL.name, JVP.name, VJP.name):
+            callee = module[op.attributes["callee"].name]
+            yield from walk(callee, module, operands[: len(callee.inputs)])
+        else:
+            yield op, operands
+        values.update(zip(op.results, _evaluate(op, module, operands), strict=True))
+
+
+def _evaluate(op: Operation, module: Module, operands: Sequence[Any]) -> Sequence[Any]:
+    if op.definition.rules is not None:
+        return evaluate_operation(op, operands)
+    needed = module.clone()
+    graph, _ = operation_graph(op)
+    graph = needed.add(graph)
+    needed.functions = {graph.name: graph, **needed.functions}
+    program = next(iter(compile_module(needed, NUMPY).values()))
+    return program.run(*[np.asarray(x, value.type.dtype) for x, value in zip(operands, op.operands, strict=True)])
