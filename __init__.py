@@ -1,8 +1,9 @@
 """mixad: automatic differentiation of NumPy programs, by graph passes that can be read."""
 
 from .frontend import aliases  # noqa: F401 (makes mixad.mindspore importable)
-from .frontend.custom import custom_jvp, custom_vjp
 from .frontend.checking import check_grads
+from .frontend.control import cond, fori_loop, map, scan, switch, while_loop
+from .frontend.custom import custom_jvp, custom_vjp
 from .frontend.debugging import debug_infs, debug_nans
 from .frontend.grad_operation import GradOperation
 from .frontend.gradient_flow import gradient_report
@@ -27,12 +28,14 @@ __all__ = [
     "ParameterTuple",
     "PassManager",
     "TensorType",
+    "check_grads",
+    "cond",
     "custom_jvp",
     "custom_vjp",
-    "check_grads",
     "debug_infs",
     "debug_nans",
     "dump",
+    "fori_loop",
     "grad",
     "gradient_report",
     "hessian",
@@ -43,10 +46,14 @@ __all__ = [
     "jvp",
     "linearize",
     "make_graph",
+    "map",
     "parse_module",
+    "scan",
     "stop_gradient",
+    "switch",
     "to_stablehlo",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

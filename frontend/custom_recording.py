@@ -127,7 +127,8 @@ class CustomRecording:
         inner = self.traces["forward"]
         parameters = self._parameters(inner)
         with active(inner):
-            out, kept = self._pair("forward", self.rules["forward"](*self._call_arguments(parameters)), "(out, residuals)")
+            pair = self.rules["forward"](*self._call_arguments(parameters))
+            out, kept = self._pair("forward", pair, "(out, residuals)")
             values = self._matched("forward", out, self.result_structure, list(self.result_types[: self.count]))
             leaves, structure = trees.flatten(kept)
             residuals = [traced(check_result(leaf, inner.name), inner) for leaf in leaves]
@@ -205,8 +206,8 @@ class CustomRecording:
         inner = self.traces[key]
         if inner.guards:
             raise TraceError(
-                f"the custom {key} rule of @{self.name} takes a Python decision on a traced value, at {user_location(2)}: "
-                "choose with np.where"
+                f"the custom {key} rule of @{self.name} takes a Python decision on a traced value, at "
+                f"{user_location(2)}: choose with np.where"
             )
         inner.outputs = tuple(outputs)
         self.counts[key] = count
@@ -224,7 +225,7 @@ class CustomRecording:
                     operation.operands += closed
         if hidden and any(trace not in self.traces.values() for _, trace in self.repeated):
             raise TraceError(
-                f"a rule of @{self.name}, which uses values from outside, calls the function inside another function, at "
+                f"a rule of @{self.name}, which uses values from outside, calls the function inside another one, at "
                 f"{user_location(2)}: pass those values as arguments"
             )
         for inner in self.traces.values():

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..ir import Graph, Operation, Value, print_graph, user_location
+from ..ir import Graph, Module, Operation, Value, print_graph, user_location
 from ..ir.errors import NonFiniteError
 from ..ir.location import Location
 from ..ops.definition import Rules
@@ -98,16 +98,17 @@ class CheckingBackend:
         """What NumPy runs can be interpreted."""
         return NUMPY.support
 
-    def lower(self, graph: Graph, annotate: bool = False) -> Program:
+    def lower(self, graph: Graph, module: Module, annotate: bool = False) -> Program:
         """The program that interprets and checks; its source is the graph's text."""
-        return Program(Checker(graph, self.kinds).run, print_graph(graph, locations=annotate), self.name)
+        return Program(Checker(graph, module, self.kinds).run, print_graph(graph, locations=annotate), self.name)
 
 
 class Checker:
     """Interprets one function."""
 
-    def __init__(self, graph: Graph, kinds: Sequence[str]) -> None:
+    def __init__(self, graph: Graph, module: Module, kinds: Sequence[str]) -> None:
         self.graph = graph
+        self.module = module
         self.kinds = kinds
 
     def run(self, *arrays: Any) -> tuple[Any, ...]:
@@ -115,7 +116,7 @@ class Checker:
         graph = self.graph
         values: dict[Value, Any] = dict(zip(graph.inputs, arrays, strict=True))
         for op in graph:
-            results = evaluate_operation(op, [values[value] for value in op.operands])
+            results = evaluate_operation(op, [values[value] for value in op.operands], self.module)
             values.update(zip(op.results, results, strict=True))
         found = {kind: _where_bad(values, KINDS[kind]) for kind in self.kinds}
         if any(found.values()):

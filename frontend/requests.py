@@ -140,7 +140,7 @@ def _request(
 
 
 def hand_on_guards(trace: Trace, decisions: Sequence[Any], results: list[TracedArray]) -> list[TracedArray]:
-    """Decisions taken inside a function become decisions here: their values are its last results. Returns the others."""
+    """Decisions taken inside a function become decisions here: their values are its last results. Returns the rest."""
     kept = len(results) - len(decisions)
     for guard, decision in zip(results[kept:], decisions, strict=True):
         trace.guards.append((guard._value, decision))

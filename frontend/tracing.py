@@ -71,7 +71,7 @@ class Trace:
         self._closed_over: dict[Value, Value] = {}
         if parent is None:
             self.functions: dict[str, Trace] = {}
-            self.names: dict[str, int] = {name: 1}
+            self.names: dict[str, int] = {name: 1, "forward": 1, "backward": 1}
             #: Calls whose custom rules are being recorded, outermost first.
             self.recording_rules: list[Any] = []
             self.symbols: dict[str, str] = {}
@@ -229,8 +229,8 @@ class Trace:
     def _concrete_input(self, value: Value) -> Any:
         if value in self.examples:
             raise TraceError(
-                f"Python needs the number of a traced {value.type} here ({user_location(2)}), which inside vmap "
-                "differs from example to example: choose with np.where"
+                f"Python needs the number of a traced {value.type} here ({user_location(2)}), which inside vmap or a "
+                "loop is not one number: choose with np.where or cond"
             )
         if self.parent is not None and value in self.outer:
             return self.parent.concrete(self.outer[value])

@@ -80,8 +80,9 @@ def install_method(definition: OpDefinition) -> None:
     attributes_of: Sequence[str] = definition.attributes
     if len(definition.operands) == 1 and not definition.variadic and not attributes_of:
 
-        def unary(self: Builder, x: Value) -> Value:
-            return self.create(definition, (x,), {}).results[0]
+        def unary(self: Builder, x: Value) -> Any:
+            results = self.create(definition, (x,), {}).results
+            return results[0] if len(results) == 1 else results
 
         setattr(Builder, definition.mnemonic, unary)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .attributes import SymbolRef
 from .display import Displayed
 from .graph import Graph
 
@@ -40,6 +41,18 @@ class Module(Displayed):
     def remove(self, name: str) -> None:
         """Remove a function."""
         del self.functions[name]
+
+    def roots(self) -> list[Graph]:
+        """The functions that no operation of another function refers to."""
+        used = {
+            value.name
+            for graph in self
+            for op in graph
+            if op.definition.variadic
+            for value in op.attributes.values()
+            if isinstance(value, SymbolRef)
+        }
+        return [graph for graph in self if graph.name not in used]
 
     def clone(self) -> Module:
         """A deep copy."""

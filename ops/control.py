@@ -1,38 +1,144 @@
-"""The control dialect: calls of functions of the module."""
+"""The control dialect: calls, choices and loops over functions of the module.
+
+The functions that an operation refers to are functions of the module like any other, so every pass works on them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from ..ir.attributes import SymbolRef
 from ..ir.definition import OpDefinition, register
-from ..ir.graph import Operation
+from ..ir.graph import Graph, Operation, Value
 from ..ir.module import Module
-from ..ir.verifier import register_symbol_check
+from ..ir.types import BOOL, TensorType
+from ..ir.verifier import SymbolCheck, register_symbol_check
 
 
-def _check_call(op: Operation, module: Module) -> str | None:
-    callee = module[op.attributes["callee"].name]
+def _mismatch(callee: Graph, operands: Sequence[TensorType], results: Sequence[TensorType]) -> str | None:
+    """How a function's inputs and outputs differ from what an operation gives and takes, or None."""
     for what, found, wanted in (
-        ("operands", op.operands, callee.inputs),
-        ("results", op.results, callee.outputs),
+        ("inputs", [value.type for value in callee.inputs], list(operands)),
+        ("outputs", [value.type for value in callee.outputs], list(results)),
     ):
-        if [value.type for value in found] != [value.type for value in wanted]:
-            shown = [", ".join(str(value.type) for value in values) for values in (found, wanted)]
-            return f"has {what} ({shown[0]}) where @{callee.name} asks for ({shown[1]})"
+        if found != wanted:
+            shown = ", ".join(map(str, wanted)), ", ".join(map(str, found))
+            return f"asks for {what} ({shown[0]}) of @{callee.name}, which has ({shown[1]})"
     return None
 
 
-CALL = OpDefinition(
-    name="control.call",
-    operands=("operands",),
-    attributes=("callee",),
-    infer=lambda types, attributes: (),
-    variadic=True,
-    doc="""Call of the function ``callee``: its inputs in, its outputs out.
+def _types(values: Sequence[Value]) -> list[TensorType]:
+    return [value.type for value in values]
+
+
+def _check_call(op: Operation, module: Module) -> str | None:
+    return _mismatch(module[op.attributes["callee"].name], _types(op.operands), _types(op.results))
+
+
+def _check_cond(op: Operation, module: Module) -> str | None:
+    if not op.operands or op.operands[0].type is not TensorType((), BOOL):
+        return "takes a tensor<i1> as its first operand"
+    for key in ("on_true", "on_false"):
+        wrong = _mismatch(module[op.attributes[key].name], _types(op.operands[1:]), _types(op.results))
+        if wrong:
+            return wrong
+    return None
+
+
+class Loop:
+    """A `control.scan` with its operands and results by their parts."""
+
+    def __init__(self, op: Operation) -> None:
+        a: dict[str, Any] = dict(op.attributes)
+        self.op = op
+        self.length: int = a["length"]
+        self.body: str = a["body"].name
+        count, last = a["carry"], a["carry"] + a["xs"]
+        self.carry, self.xs, self.consts = op.operands[:count], op.operands[count:last], op.operands[last:]
+        self.final, self.ys = op.results[:count], op.results[count:]
+
+    def element(self, type: TensorType) -> TensorType:
+        """The type of one element of a scanned array."""
+        return type.with_shape(type.shape[1:])
+
+
+def _check_scan(op: Operation, module: Module) -> str | None:
+    loop = Loop(op)
+    if loop.length < 0:
+        return f"length = {loop.length} is negative"
+    for value in (*loop.xs, *loop.ys):
+        if value.type.shape[:1] != (loop.length,):
+            return f"scans an array of type {value.type} over {loop.length} steps"
+    inputs = [*_types(loop.carry), *(loop.element(value.type) for value in loop.xs), *_types(loop.consts)]
+    outputs = [*_types(loop.carry), *(loop.element(value.type) for value in loop.ys)]
+    if _types(loop.final) != _types(loop.carry):
+        return "has a final carry of other types than the initial one"
+    return _mismatch(module[loop.body], inputs, outputs)
+
+
+def _check_while(op: Operation, module: Module) -> str | None:
+    carry = _types(op.operands[: op.attributes["carry"]])
+    return _mismatch(module[op.attributes["cond"].name], _types(op.operands), [TensorType((), BOOL)]) or _mismatch(
+        module[op.attributes["body"].name], _types(op.operands), carry
+    )
+
+
+def _define(name: str, attributes: tuple[str, ...], check: SymbolCheck, doc: str, **optional: Any) -> OpDefinition:
+    definition = OpDefinition(
+        name=name,
+        operands=("operands",),
+        attributes=attributes,
+        infer=lambda types, attributes: (),
+        variadic=True,
+        optional=optional,
+        doc=doc,
+    )
+    register(definition)
+    register_symbol_check(name, check)
+    return definition
+
+
+CALL = _define(
+    "control.call",
+    ("callee",),
+    _check_call,
+    """Call of the function ``callee``: its inputs in, its outputs out.
 
 (V5) operand and result types are those of the function.""",
 )
-register(CALL)
-register_symbol_check(CALL.name, _check_call)
+COND = _define(
+    "control.cond",
+    ("on_true", "on_false", "tangents"),
+    _check_cond,
+    """The function ``on_true`` where the first operand is true, ``on_false`` where it is false, of the other operands.
+
+``tangents`` says how many of the last operands it is linear in, where it is the linear part of another one. (V5) the
+first operand is a tensor<i1>; operand and result types are those of both functions.""",
+    tangents=0,
+)
+SCAN = _define(
+    "control.scan",
+    ("body", "carry", "xs", "length", "reverse", "tangents"),
+    _check_scan,
+    """A loop of ``length`` steps: ``(carry, y) = body(carry, x, const)``.
+
+Operands: the initial carry (``carry`` many), scanned arrays (``xs`` many), whose leading axis has one element a step,
+constants. Results: the final carry, and each y of the steps stacked along a leading axis. With ``reverse`` the steps
+run from the last element to the first. ``tangents`` = (xs, consts) says how many of the last scanned arrays and constants,
+beside the whole carry, it is linear in, where it is the linear part of another one. (V5) types are those of the
+function.""",
+    tangents=(),
+)
+WHILE = _define(
+    "control.while",
+    ("cond", "body", "carry"),
+    _check_while,
+    """``carry = body(carry, const)`` for as long as ``cond(carry, const)`` is true.
+
+Operands: the initial carry (``carry`` many), constants. Results: the final carry. It has forward derivatives; reverse
+ones need a bound on the steps, which makes it a scan. (V5) types are those of the functions.""",
+)
 
 
 def call_attributes(callee: str) -> dict[str, SymbolRef]:

@@ -170,11 +170,11 @@ CUSTOM = OpDefinition(
     optional={"jvp": None, "forward": None, "backward": None},
     doc="""Call of the function ``callee`` whose derivative is stated by other functions of the module.
 
-The first ``arguments`` operands x may be differentiated, the others h may not; the last ``aux`` results have no derivative.
-``jvp`` maps x, the tangents of those x that have any, and h to the tangents of the results. ``forward`` maps x and h to the
-results (without the auxiliary ones) and residuals; ``backward`` maps residuals, cotangents of the results and h to the cotangents of x.
-Either or both may be given; where only one is, the other mode is made of it by transposition. (V5) the functions
-have these types.""",
+The first ``arguments`` operands x may be differentiated, the others h may not; the last ``aux`` results have no
+derivative. ``jvp`` maps x, the tangents of those x that have any, and h to the tangents of the results. ``forward``
+maps x and h to the results (without the auxiliary ones) and residuals; ``backward`` maps residuals, cotangents of the
+results and h to the cotangents of x. Either or both may be given; where only one is, the other mode is made of it by
+transposition. (V5) the functions have these types.""",
 )
 LINEAR = OpDefinition(
     name="ad.linear_call",

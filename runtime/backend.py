@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..ir.graph import Graph
+from ..ir.module import Module
 from .program import Program
 from .support import SupportTable
 
@@ -24,8 +25,9 @@ class Backend(Protocol):
     def pipeline(self) -> str:
         """The passes from a traced module to one that `lower` takes."""
 
-    def lower(self, graph: Graph, annotate: bool = False) -> Program:
-        """Make the program of one function; with ``annotate`` the source names operations and user's lines."""
+    def lower(self, graph: Graph, module: Module, annotate: bool = False) -> Program:
+        """Make the program of one function of ``module``; with ``annotate`` the source names operations and user's
+        lines."""
 
 
 _backends: dict[str, Backend] = {}

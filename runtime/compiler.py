@@ -55,8 +55,8 @@ _stand_in: tuple[object, Backend] | None = None
 
 
 def compile_with(backend: Backend | None) -> None:
-    """Compile with ``backend``, whatever is asked for, from now on; None ends it. Programs that were compiled before are
-    compiled again."""
+    """Compile with ``backend``, whatever is asked for, from now on; None ends it. Programs that were compiled before
+    are compiled again."""
     global _stand_in
     if _stand_in is not None:
         _epochs.remove(_stand_in[0])
@@ -71,7 +71,8 @@ def epoch() -> object:
 
 
 def compile_module(module: Module, backend: Backend, extra_passes: str = "") -> dict[str, Program]:
-    """Compile a module, which is used up; returns the program of each function that is left of it.
+    """Compile a module, which is used up; returns the program of each function that
+    is left of it and that no other one uses.
 
     ``extra_passes`` run behind the backend's own. Raises `UnsupportedOperationError` or `UnsupportedOrderError`
     where the backend's table does not have what the program needs.
@@ -85,7 +86,7 @@ def compile_module(module: Module, backend: Backend, extra_passes: str = "") -> 
     try:
         log = PassManager(pipeline, observers).run(module)
         backend.support.check(module)
-        programs = {graph.name: backend.lower(graph, annotate=bool(observers)) for graph in module}
+        programs = {graph.name: backend.lower(graph, module, annotate=bool(observers)) for graph in module.roots()}
     except Exception as error:
         for observer in observers:
             observer.failed(module, error)

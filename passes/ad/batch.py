@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...ir.attributes import SymbolRef
 from ...ir.builder import Builder
 from ...ir.errors import PassError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
+from ...ir.types import TensorType
 from ...ops.batching import batch, with_batch
+from ...ops.control import COND, SCAN, WHILE, Loop
 from ...ops.requests import CUSTOM
+from ..inline import references
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
 
@@ -32,7 +36,9 @@ class Batch(Pass):
     def run(self, module: Module, log: PassLog) -> bool:
         """Raises `PassError` for an input that is not there."""
         graph = one_function(module, self.function)
-        if any(index >= len(graph.inputs) for index in self.batched):
+        if references(module, graph.name):
+            raise PassError(f"@{graph.name} is called; batch changes what a function takes, so expand-ad uses a copy")
+        if any(not 0 <= index < len(graph.inputs) for index in self.batched):
             raise PassError(f"batch: batched={list(self.batched)}, and @{graph.name} has {len(graph.inputs)} inputs")
         module.functions[graph.name] = _Batching(graph, self.batched, self.size, module).run()
         log.count("operations", len(graph))
@@ -76,14 +82,16 @@ class _Batching:
         values, flags = [value for value, _ in operands], [flag for _, flag in operands]
         b = Builder(self.target, None, op.location)
         results: Sequence[Value]
-        if op.name == CUSTOM.name:
-            results = self._custom(b, op, values, flags)
-        elif op.definition.rules is None:
+        if op.name in FUNCTIONAL and (any(flags) or op.name == CUSTOM.name):
+            results = getattr(self, FUNCTIONAL[op.name])(b, op, values, flags)
+        elif op.definition.rules is None and op.name not in FUNCTIONAL:
             raise PassError(f"batch cannot pass through '{op.name}' at {op.location}: run expand-ad and inline first")
         elif any(flags):
             results = batch(b, op, values, flags, self.size)
         else:
-            results = b.create(op.definition, tuple(values), op.attributes).results
+            types = [value.type for value in op.results]
+            copy = Operation(op.definition, tuple(values), op.attributes, types, (), op.location)
+            results = self.target.insert(copy).results
         for old, new in zip(op.results, results, strict=True):
             new.name = new.name or old.name
             self.values[old] = (new, any(flags) or op.name == CUSTOM.name)
@@ -98,6 +106,61 @@ class _Batching:
             graph.name = name
             self.module.functions[name] = graph
         return self.made[key]
+
+    def _all_batched(self, b: Builder, values: Sequence[Value], flags: Sequence[bool]) -> list[Value]:
+        return [with_batch(b, value, flag, self.size) for value, flag in zip(values, flags, strict=True)]
+
+    def _swapped(self, b: Builder, value: Value) -> Value:
+        """The first two axes exchanged: steps and examples."""
+        return b.transpose(value, permutation=(1, 0, *range(2, value.type.rank)))
+
+    def _insert(
+        self, op: Operation, operands: Sequence[Value], types: Sequence[TensorType], **changed: Any
+    ) -> Operation:
+        attributes = {**op.attributes, **changed}
+        return self.target.insert(Operation(op.definition, tuple(operands), attributes, types, (), op.location))
+
+    def _scan(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
+        """A loop whose carry and results are batched."""
+        loop = Loop(op)
+        count, scanned = len(loop.carry), len(loop.carry) + len(loop.xs)
+        carry = self._all_batched(b, values[:count], flags[:count])
+        xs = [
+            self._swapped(b, value) if flag else value
+            for value, flag in zip(values[count:scanned], flags[count:scanned], strict=True)
+        ]
+        chosen = [*[True] * count, *flags[count:]]
+        body = self._batched_function(self.module[loop.body], tuple(i for i, flag in enumerate(chosen) if flag))
+        types = [value.type.with_shape((self.size, *value.type.shape)) for value in loop.final]
+        types += [value.type.with_shape((loop.length, self.size, *value.type.shape[1:])) for value in loop.ys]
+        made = self._insert(op, [*carry, *xs, *values[scanned:]], types, body=SymbolRef(body))
+        return [*made.results[:count], *(self._swapped(b, value) for value in made.results[count:])]
+
+    def _cond(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
+        """A choice: one for all examples where the predicate is no example's own, otherwise both and a select."""
+        batched = tuple(i for i, flag in enumerate(flags[1:]) if flag)
+        names = {
+            key: self._batched_function(self.module[op.attributes[key].name], batched)
+            for key in ("on_true", "on_false")
+        }
+        types = [value.type.with_shape((self.size, *value.type.shape)) for value in op.results]
+        if not flags[0]:
+            return self._insert(op, values, types, **{key: SymbolRef(name) for key, name in names.items()}).results
+        branches = [
+            self.module[name].copy_into(self.target, dict(zip(self.module[name].inputs, values[1:], strict=True)))
+            for name in names.values()
+        ]
+        found = []
+        for type, true, false in zip(types, *branches, strict=True):
+            predicate = b.broadcast_in_dim(values[0], shape=type.shape, dims=(0,))
+            found.append(b.select(predicate, true, false))
+        return found
+
+    def _while(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
+        raise PassError(
+            f"batch: the number of steps of the while_loop at {op.location} may differ between examples; give it "
+            "max_steps"
+        )
 
     def _custom(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
         """A custom call with its rules batched: arguments, tangents, residuals and cotangents are all batched."""
@@ -114,3 +177,7 @@ class _Batching:
         types = [value.type.with_shape((self.size, *value.type.shape)) for value in op.results]
         operands = (*arguments, *values[count:])
         return self.target.insert(Operation(CUSTOM, operands, attributes, types, (), op.location)).results
+
+
+#: Operations that refer to functions, with what batches them.
+FUNCTIONAL = {CUSTOM.name: "_custom", SCAN.name: "_scan", COND.name: "_cond", WHILE.name: "_while"}

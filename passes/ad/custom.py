@@ -10,30 +10,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...ir.attributes import SymbolRef
 from ...ir.builder import Builder
 from ...ir.errors import DerivativeError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
+from ...ops.control import CALL
 from ...ops.definition import zeros
 from ...ops.requests import CUSTOM, LINEAR, CustomCall
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
 
-__all__ = ["CUSTOM", "LINEAR", "ResolveLinear", "copy_body", "pull_linear", "push_custom", "rule_functions"]
+__all__ = ["CUSTOM", "LINEAR", "ResolveLinear", "copy_body", "needed_functions", "pull_linear", "push_custom"]
 
 
-def rule_functions(graph: Graph, module: Module) -> list[str]:
-    """The functions that custom calls of ``graph`` refer to, and those that these refer to in turn."""
+def needed_functions(graph: Graph, module: Module) -> list[str]:
+    """The functions that ``graph`` refers to other than by calls (rules, loop bodies, branches), and those that these
+    refer to in turn."""
     names: dict[str, None] = {}
     pending = [graph]
     while pending:
         for op in pending.pop():
-            if op.name == CUSTOM.name:
-                for key in ("callee", "jvp", "forward", "backward"):
-                    name = op.attributes[key].name if key in op.attributes else None
-                    if name is not None and name not in names:
-                        names[name] = None
-                        pending.append(module[name])
+            for value in op.attributes.values() if op.name != CALL.name else ():
+                if isinstance(value, SymbolRef) and value.name not in names:
+                    names[value.name] = None
+                    pending.append(module[value.name])
     return list(names)
 
 

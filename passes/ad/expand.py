@@ -21,7 +21,7 @@ from ..inline import Inline, references
 from ..manager import Fixpoint, Pass, PassLog, register_pass
 from ..simplify import simplification
 from .batch import Batch
-from .custom import ResolveLinear, rule_functions
+from .custom import ResolveLinear, needed_functions
 from .linearize import Linearize
 from .prune import PruneStopGradient
 from .seed import SeedSens
@@ -75,7 +75,7 @@ def _derive(op: Operation, module: Module, log: PassLog) -> str:
         graph = module[source].clone(f"{source}_{kind}")
     name = module.add(graph).name
     log.run(Inline(name), module)
-    for rule in rule_functions(module[name], module):
+    for rule in needed_functions(module[name], module):
         log.run(Inline(rule), module)
     if op.name == VMAP.name:
         log.run(Batch(op.attributes["batched"], op.attributes["size"], name), module)

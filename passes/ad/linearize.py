@@ -18,6 +18,7 @@ from ...ops.requests import differentiable_outputs
 from ..inline import references
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
+from .control import CONTROL, push_control
 from .custom import CUSTOM, push_custom
 
 
@@ -75,6 +76,7 @@ def linearize(graph: Graph, wrt: tuple[int, ...], aux: int, module: Module) -> i
             count += 1
             _push(graph, op, tangents, module)
     b = Builder(graph)
+    outputs = graph.outputs  # loops were replaced, and their results with them
     linear = [tangents.get(outputs[i]) or zeros(b, outputs[i].type) for i in active_outputs]
     graph.set_outputs([*outputs, *linear])
     graph.attributes["linear_inputs"] = tuple(range(len(inputs), len(inputs) + len(wrt)))
@@ -86,6 +88,9 @@ def _push(graph: Graph, op: Operation, tangents: dict[Value, Value], module: Mod
     rules: Rules | None = op.definition.rules
     b = Builder(graph, op.next, op.location.derived(op.name))
     given = [tangents.get(value) for value in op.operands]
+    if op.name in CONTROL:
+        tangents.update((value, t) for value, t in push_control(b, graph, op, given, module) if t is not None)
+        return
     if op.name == CUSTOM.name:
         pushed = push_custom(b, graph, op, given, module)
     elif rules is not None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ...ir.errors import PassError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
+from ...ops.control import CALL
+from ...ops.requests import REQUESTS
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
 
@@ -31,21 +33,25 @@ class Split(Pass):
     def run(self, module: Module, log: PassLog) -> bool:
         """Raises `PassError` for a seed that is no input, and for a module of several functions."""
         graph = one_function(module, "")
-        if len(module.functions) > 1:
-            raise PassError(f"split: the module has {len(module.functions)} functions, not one; run inline first")
+        if any(op.name == CALL.name or op.name in REQUESTS for op in graph):
+            raise PassError(f"split: @{graph.name} calls functions; run expand-ad and inline first")
         if "linear_inputs" in graph.attributes:
             raise PassError(f"split: the linear part of @{graph.name} has no seeds yet; run seed-sens first")
         if any(not 0 <= index < len(graph.inputs) for index in self.seeds) or len(set(self.seeds)) < len(self.seeds):
             raise PassError(f"split: seeds={list(self.seeds)}, and @{graph.name} has {len(graph.inputs)} inputs")
         if not 0 <= self.outputs <= len(graph.outputs):
             raise PassError(f"split: outputs={self.outputs}, and @{graph.name} has {len(graph.outputs)} outputs")
-        forward, backward = _split(graph, self.seeds, self.outputs)
+        forward, backward = split(graph, self.seeds, self.outputs)
         log.count("residuals", len(backward.inputs) - len(self.seeds))
-        module.functions = {"forward": forward, "backward": backward}
+        others = {each.name: each for each in module if each is not forward}
+        forward.name, backward.name = "forward", "backward"
+        module.functions = {"forward": forward, "backward": backward, **others}
         return True
 
 
-def _split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph, Graph]:
+def split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph, Graph]:
+    """Cut a graph at the inputs ``positions``: itself, which keeps the first ``count`` outputs and gains the residuals
+    as further ones, and a new graph of the residuals and those inputs."""
     seeds = [graph.inputs[index] for index in positions]
     late: set[Value] = set(seeds)
     operations: list[Operation] = []
@@ -59,7 +65,7 @@ def _split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph,
     wanted = [*(value for op in operations for value in op.operands), *results]
     early = dict.fromkeys(value for value in wanted if value not in late)
     residuals = [value for value in early if value.owner.name != "tensor.constant"]
-    backward = Graph("backward")
+    backward = Graph(f"{graph.name}_linear")
     mapping = {
         value: backward.add_input(value.type, value.name, value.owner.location) for value in (*residuals, *seeds)
     }
@@ -71,7 +77,6 @@ def _split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph,
         graph.erase(op)
     for index in sorted(positions, reverse=True):
         graph.remove_input(index)
-    graph.name = "forward"
     graph.attributes["residuals"] = len(residuals)
     return graph, backward
 

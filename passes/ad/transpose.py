@@ -17,6 +17,7 @@ from ...ir.module import Module
 from ...ops.definition import Rules, zeros
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
+from .control import CONTROL, pull_control
 from .custom import LINEAR, pull_linear
 
 
@@ -86,6 +87,8 @@ class _Transposition:
             b = _AbsorbingBuilder(self.graph, None, op.location)
         if op.name == LINEAR.name:
             found = pull_linear(b, self.graph, op, pulled, self.module)
+        elif op.name in CONTROL:
+            found = pull_control(b, self.graph, op, pulled, self.module)
         else:
             rules: Rules = op.definition.rules
             found = rules.transpose(b, op, pulled, [value in self.linear for value in op.operands])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Graph
+from ...ir.module import Module
 from ..backend import register_backend
 from ..program import Program
 from ..support import SupportTable
@@ -27,10 +28,10 @@ class NumPyBackend:
         """The declared support table."""
         return support_table()
 
-    def lower(self, graph: Graph, annotate: bool = False) -> Program:
+    def lower(self, graph: Graph, module: Module, annotate: bool = False) -> Program:
         """Write a function as Python and compile it."""
-        codegen = Codegen(graph, annotate)
-        source = codegen.function()
+        codegen = Codegen(graph, module, annotate)
+        source = codegen.program()
         filename = f"<mixad program @{graph.name}>"
         code = compile(source, filename, "exec")
         namespace: dict[str, Any] = codegen.namespace

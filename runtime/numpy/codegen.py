@@ -7,14 +7,17 @@ only element-wise operations read is not materialised. Large intermediates are d
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from ...ir.attributes import Dense
 from ...ir.graph import Graph, Operation, Value
+from ...ir.module import Module
 from ...ir.types import bfloat16
 from ...ops.definition import Rules
+from .control import CONTROL
 from .table import LOWERINGS, Lowering, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
@@ -23,12 +26,16 @@ _PLAIN: Final = Lowering()
 
 
 class Codegen:
-    """Writes the program of one graph; `source` and `namespace` are the result."""
+    """Writes the program of one graph, and of the functions of ``module`` that its loops and choices run."""
 
-    def __init__(self, graph: Graph, annotate: bool = False) -> None:
+    def __init__(self, graph: Graph, module: Module, annotate: bool = False, outer: Codegen | None = None) -> None:
         self.graph = graph
+        self.module = module
         self.annotate = annotate
-        self.namespace: dict[str, Any] = {"np": np, "bfloat16": bfloat16.type}
+        #: Shared by all functions of a program: globals, the sources written, Python names by function.
+        self.namespace: dict[str, Any] = {"np": np, "bfloat16": bfloat16.type} if outer is None else outer.namespace
+        self.sources: list[str] = [] if outer is None else outer.sources
+        self.functions: dict[str, str] = {} if outer is None else outer.functions
         self.lines: list[str] = []
         self._variables = 0
         #: The variable that holds a value at its full shape.
@@ -39,9 +46,23 @@ class Codegen:
         self._constants: dict[Dense, str] = {}
         self._last_use = self._find_last_uses()
         self._storage: dict[Value, Value] = {}
+        #: Results that may show memory of anything.
+        self._borrowed: set[Value] = set()
 
-    def function(self) -> str:
-        """The source of ``def program(...)``."""
+    def program(self) -> str:
+        """The whole source, which ends in ``def program(...)``."""
+        self.sources.append(self._function("program", self._results))
+        return "\n\n".join(self.sources)
+
+    def inner(self, name: str) -> str:
+        """The Python name of a function of the module, which is written before this one."""
+        if name not in self.functions:
+            self.functions[name] = f"{name}_"
+            inner = Codegen(self.module[name], self.module, self.annotate, self)
+            self.sources.append(inner._function(f"{name}_", inner._values))
+        return self.functions[name]
+
+    def _function(self, name: str, results: Callable[[], str]) -> str:
         for op in self.graph:
             start = len(self.lines)
             self._operation(op)
@@ -49,11 +70,11 @@ class Codegen:
                 self.lines[-1] += f"  # {_comment(op)}"
             self._delete(op)
         arguments = ", ".join(self.names[value] for value in self.graph.inputs)
-        results = self._results()
-        body = "\n    ".join([*self.lines, f"return {results}"])
-        return f"def program({arguments}):\n    {body}\n"
+        returned = results()
+        body = "\n    ".join([*self.lines, f"return {returned}"])
+        return f"def {name}({arguments}):\n    {body}\n"
 
-    def _fresh(self) -> str:
+    def fresh(self) -> str:
         """The name of a variable that no other has."""
         self._variables += 1
         return f"v{self._variables}"
@@ -78,7 +99,7 @@ class Codegen:
                 name = self._constants[dense] = self.bind("c", dense.expand() if dense.type.rank else dense.data[()])
         else:
             expression, _ = self.compact[value]
-            name = self._fresh()
+            name = self.fresh()
             self.lines.append(f"{name} = np.broadcast_to({expression}, {value.type.shape})")
         self.names[value] = name
         return name
@@ -116,6 +137,9 @@ class Codegen:
             self._constant(op)
         elif op.name == "tensor.broadcast_in_dim":
             self._broadcast(op)
+        elif op.name in CONTROL:
+            CONTROL[op.name](self, op)
+            self._borrowed.update(op.results)
         else:
             self._general(op)
 
@@ -134,7 +158,7 @@ class Codegen:
         source, natural = self.full(x), tuple(kept)
         expression = source if natural == x.type.shape else f"{source}.reshape({natural})"
         if natural != x.type.shape:
-            name = self._fresh()
+            name = self.fresh()
             self.lines.append(f"{name} = {expression}")
             expression = name
         self.compact[op.result] = (expression, natural)
@@ -159,7 +183,7 @@ class Codegen:
             expression = template.format(*operands)
         targets = []
         for result in op.results:
-            self.names[result] = self._fresh()
+            self.names[result] = self.fresh()
             targets.append(self.names[result])
         self.lines.append(f"{', '.join(targets)} = {expression}")
         if lowering.view:
@@ -211,11 +235,19 @@ class Codegen:
             constant = value in self._splats or root.owner.name == "tensor.constant"
             if value.type.rank == 0:
                 text = text if constant else f"{text}[()]"
-            elif root in shown or constant or value in self.compact:
+            elif root in shown or constant or value in self.compact or root in self._borrowed:
                 text = f"np.array({text})"
             shown.add(root)
             parts.append(text)
-        return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+        return _tuple(parts)
+
+    def _values(self) -> str:
+        """The outputs of an inner function, as they are."""
+        return _tuple([self.full(value) for value in self.graph.outputs])
+
+
+def _tuple(parts: Sequence[str]) -> str:
+    return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
 
 
 def _literal(dense: Dense) -> str | None:

@@ -182,4 +182,5 @@ def support_table() -> SupportTable:
         for name, definition in registered().items()
         if definition.rules is not None
     }
+    rows |= {name: Support(frozenset(DTYPE_NAMES)) for name in ("control.cond", "control.scan", "control.while")}
     return SupportTable("numpy", rows)

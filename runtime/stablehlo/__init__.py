@@ -6,12 +6,15 @@ Operations that StableHLO lacks are those of CHLO, its companion dialect, which 
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...ir.errors import UnsupportedOperationError
 from ...ir.generic import GenericPrinter
 from ...ir.graph import Graph, Operation
 from ...ir.literals import quote
 from ...ir.module import Module
 from ...passes import PassManager
+from ..numpy import NUMPY
 from .elementwise import Row
 from .table import ROWS
 from .writer import Tensor, Writer, function_type, type_text
@@ -19,7 +22,7 @@ from .writer import Tensor, Writer, function_type, type_text
 __all__ = ["PIPELINE", "to_stablehlo"]
 
 #: What runs before a program is written, unless the caller chooses other passes.
-PIPELINE = "expand-ad,inline,drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
+PIPELINE: Final = NUMPY.pipeline
 
 
 def to_stablehlo(module: Module, pipeline: str = PIPELINE, *, locations: bool = False) -> str:
@@ -62,5 +65,6 @@ def _row(op: Operation) -> Row:
     row = ROWS.get(op.name)
     if row is not None:
         return row
-    remedy = "compose it of tensor operations" if op.definition.rules else "run expand-ad and inline before"
+    request = op.definition.dialect == "ad" or op.name == "control.call"
+    remedy = "run expand-ad and inline before" if request else "compose it of others"
     raise UnsupportedOperationError(f"StableHLO has no counterpart of '{op.name}', at {op.location}: {remedy}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import elementwise, indexing, ordering, structure
+from . import elementwise, indexing, ordering, special, structure
 from .elementwise import Row, binary, unary
 
 ROWS: Final[dict[str, Row]] = {
@@ -84,6 +84,14 @@ ROWS: Final[dict[str, Row]] = {
     "tensor.scatter": indexing.scatter,
     "tensor.sort": ordering.sort,
     "tensor.argsort": ordering.argsort,
+    "tensor.erfc": unary("chlo.erfc"),
+    "tensor.erfinv": unary("chlo.erf_inv"),
+    "tensor.lgamma": unary("chlo.lgamma"),
+    "tensor.polygamma": special.polygamma,
+    "tensor.zeta": binary("chlo.zeta"),
+    "tensor.lbeta": special.lbeta,
+    "tensor.log_sigmoid": special.log_sigmoid,
+    "tensor.entr": special.entr,
     "fft.fft": ordering.transform("FFT"),
     "fft.ifft": ordering.transform("IFFT"),
     "fft.rfft": ordering.transform("RFFT"),

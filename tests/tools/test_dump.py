@@ -63,6 +63,16 @@ def test_diffs_lead_from_one_file_to_the_next(tmp_path: Path) -> None:
         assert any(line[0] in "+-" for line in hunks)
 
 
+def test_a_pass_that_replaces_its_function(tmp_path: Path) -> None:
+    """batch makes a new function in the place of the old."""
+    with mx.dump(tmp_path):
+        mx.hessian(lambda x: np.sum(x**3))(np.ones(2))
+    (folder,) = tmp_path.iterdir()
+    diffs = [path.read_text() for path in sorted(folder.glob("*-expand-ad.batch.diff"))]
+    assert len(diffs) == 2
+    assert all("\n+" in text for text in diffs)
+
+
 def test_manifest(tmp_path: Path) -> None:
     with mx.dump(tmp_path):
         mx.grad(product)(1.0)
@@ -157,7 +167,7 @@ def test_a_failing_pass_leaves_what_there_is(tmp_path: Path) -> None:
 def test_a_compilation_that_fails_is_dumped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mixad.runtime.numpy import NUMPY
 
-    def broken(graph: object, annotate: bool = False) -> None:
+    def broken(graph: object, module: object, annotate: bool = False) -> None:
         raise RuntimeError("no lowering today")
 
     monkeypatch.setattr(NUMPY, "lower", broken, raising=False)

@@ -1,0 +1,70 @@
+"""Choices and loops as Python: ``if``, ``for`` and ``while`` around functions of the same source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from ...ir.graph import Operation, Value
+from ...ir.types import DTYPE_NAMES
+from ...ops.control import COND, SCAN, WHILE, Loop
+
+if TYPE_CHECKING:
+    from .codegen import Codegen
+
+
+def _targets(names: Sequence[str]) -> str:
+    """The left side of an assignment from a tuple."""
+    return ", ".join(names) + ("," if len(names) == 1 else "")
+
+
+def _bind(codegen: Codegen, values: Sequence[Value]) -> list[str]:
+    """Fresh variables for results."""
+    names = []
+    for value in values:
+        codegen.names[value] = codegen.fresh()
+        names.append(codegen.names[value])
+    return names
+
+
+def _cond(codegen: Codegen, op: Operation) -> None:
+    operands = [codegen.full(value) for value in op.operands]
+    calls = [f"{codegen.inner(op.attributes[key].name)}({', '.join(operands[1:])})" for key in ("on_true", "on_false")]
+    targets = _bind(codegen, op.results)
+    codegen.lines.append(f"{_targets(targets) or '_'} = {calls[0]} if {operands[0]} else {calls[1]}")
+
+
+def _scan(codegen: Codegen, op: Operation) -> None:
+    loop = Loop(op)
+    body = codegen.inner(loop.body)
+    carry, xs, consts = ([codegen.full(value) for value in part] for part in (loop.carry, loop.xs, loop.consts))
+    final, ys = _bind(codegen, loop.final), _bind(codegen, loop.ys)
+    codegen.lines += [f"{name} = {first}" for name, first in zip(final, carry, strict=True)]
+    for name, value in zip(ys, loop.ys, strict=True):
+        dtype = value.type.dtype
+        text = "bfloat16" if DTYPE_NAMES[dtype] == "bf16" else f"np.{'bool_' if dtype.kind == 'b' else dtype.name}"
+        codegen.lines.append(f"{name} = np.empty({value.type.shape}, {text})")
+    step = codegen.fresh().replace("v", "i")
+    steps = f"range({loop.length - 1}, -1, -1)" if op.attributes["reverse"] else f"range({loop.length})"
+    codegen.lines.append(f"for {step} in {steps}:")
+    arguments = [*final, *(f"{name}[{step}]" for name in xs), *consts]
+    targets = [*final, *(f"{name}[{step}]" for name in ys)]
+    codegen.lines.append(f"    {_targets(targets) or '_'} = {body}({', '.join(arguments)})")
+
+
+def _while(codegen: Codegen, op: Operation) -> None:
+    count: int = op.attributes["carry"]
+    test, body = (codegen.inner(op.attributes[key].name) for key in ("cond", "body"))
+    operands = [codegen.full(value) for value in op.operands]
+    final = _bind(codegen, op.results)
+    codegen.lines += [f"{name} = {first}" for name, first in zip(final, operands, strict=False)]
+    arguments = ", ".join([*final, *operands[count:]])
+    codegen.lines.append(f"while {test}({arguments})[0]:")
+    codegen.lines.append(f"    {_targets(final) or '_'} = {body}({arguments})")
+
+
+CONTROL: Final[dict[str, Callable[[Codegen, Operation], None]]] = {
+    COND.name: _cond,
+    SCAN.name: _scan,
+    WHILE.name: _while,
+}
