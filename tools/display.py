@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from html import escape
 
 from ..ir import Graph, Module, Operation, Value
@@ -44,11 +44,13 @@ def _figure(heading: str, picture: str | None, hint: str, text: str = "") -> str
     return f"<div><p><b>{escape(heading)}</b></p>{picture or ''}{hint}{unfold}</div>"
 
 
-def graphs_of(shown: Displayed) -> Iterable[Graph]:
-    """A module's functions, or the graph itself."""
-    if isinstance(shown, Module):
-        return shown
-    return [shown] if isinstance(shown, Graph) else []
+def graphs_of(shown: Displayed) -> Iterator[Graph]:
+    """A module's functions, or the graph itself, each with the regions of its operations behind it."""
+    for graph in shown if isinstance(shown, Module) else [shown] if isinstance(shown, Graph) else []:
+        yield graph
+        for op in graph:
+            for region in op.regions:
+                yield from graphs_of(region)
 
 
 def neighbourhood(graph: Graph, start: Operation) -> set[Operation]:

@@ -60,8 +60,8 @@ class DumpObserver(Observer):
         self.root = root
         self.folder = root
         self._number = 0
-        #: Names of the passes that are running, outermost first.
-        self._running: list[str] = []
+        #: The passes that are running, outermost first: name, and what it was given, as a key of ``_texts``.
+        self._running: list[tuple[str, Graph | None]] = []
         #: The last file and text of the module (None) and of functions that inner passes worked on.
         self._texts: dict[Graph | None, tuple[str, str]] = {}
         self._passes: list[dict[str, Any]] = []
@@ -88,8 +88,8 @@ class DumpObserver(Observer):
 
     def before_pass(self, run: Pass, module: Module, depth: int) -> None:
         """Remember what an inner pass is given."""
-        self._running.append(run.name)
         view, key = self._view(run, module, depth)
+        self._running.append((run.name, key))
         if key not in self._texts:
             self._texts[key] = f"@{view.entry.name}", _text(view)
 
@@ -100,6 +100,8 @@ class DumpObserver(Observer):
         if record.changed:
             view, key = self._view(run, module, record.depth)
             text = _text(view)
+            if key not in self._texts:  # the pass put a new function in the place of the one it was given
+                self._texts[key] = self._texts[self._running[-1][1]]
             if text != self._texts[key][1]:
                 entry["file"] = self._write_step(text, *self._texts[key])
                 self._recorder.step(view, self._path(), entry["file"])
@@ -154,8 +156,8 @@ class DumpObserver(Observer):
 
     def _path(self) -> str:
         """The running passes' names, but for the fixpoints around them."""
-        inner = [name for name in self._running[:-1] if name != "fixpoint"]
-        return ".".join([*inner, self._running[-1]])
+        names = [name for name, _ in self._running]
+        return ".".join([*(name for name in names[:-1] if name != "fixpoint"), names[-1]])
 
     def _write_step(self, text: str, previous_name: str, previous: str) -> str:
         self._number += 1

@@ -11,11 +11,13 @@ import argparse
 import collections
 import difflib
 import inspect
+import io
 import itertools
 import linecache
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..ir import Graph, Module, print_module
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--order", type=int, default=1, metavar="N", help="how often to differentiate; 1 if left out")
     parser.add_argument("--pipeline", help="passes to run; those of the NumPy backend if left out")
     parser.add_argument("--width", type=int, help="columns; the terminal's if left out")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw it as a picture, and print nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,13 +49,23 @@ def run(arguments: argparse.Namespace) -> int:
 
     module = program_of(arguments, arguments.order)
     piped = not sys.stdout.isatty()
-    width = arguments.width or (200 if piped else None)
-    console = Console(file=sys.stdout, highlight=False, width=width, soft_wrap=piped and not arguments.width)
+    drawn = arguments.svg is not None
+    console = Console(
+        file=io.StringIO() if drawn else sys.stdout,
+        highlight=False,
+        width=arguments.width or (120 if drawn else 200 if piped else None),
+        soft_wrap=piped and not arguments.width and not drawn,
+        record=drawn,
+    )
     explainer = Explainer(console)
     explainer.begin(module, arguments.function)
     pipeline = arguments.pipeline or backend_named("numpy").pipeline
     PassManager(pipeline, [explainer]).run(module)
     explainer.end(module)
+    if drawn:
+        text = console.export_svg(title=f"mixad explain {arguments.function}")
+        # The picture shall ask no server for its font.
+        arguments.svg.write_text(re.sub(r"@font-face \{.*?\}", "", text, flags=re.DOTALL), encoding="utf-8")
     return 0
 
 

@@ -63,11 +63,13 @@ def program_of(arguments: argparse.Namespace, order: int) -> Module:
             f"{arguments.function} on ({arguments.args}) raises {type(error).__name__}: {error}, at "
             f"{frame.filename}:{frame.lineno}; --args gives the arguments' types"
         ) from error
+    given = [name for name, each in zip(names, inputs, strict=True) if not isinstance(each, bool | None)]
+    types = [value.type for value in module.entry.inputs[: len(given)]]
     for graph in module:
         # The derivatives' argument lists begin with the function's own.
-        given = [name for name, each in zip(names, inputs, strict=True) if not isinstance(each, bool | str | None)]
-        for value, name in zip(graph.inputs, given, strict=False):
-            value.name = value.name or name
+        if [value.type for value in graph.inputs[: len(given)]] == types:
+            for value, name in zip(graph.inputs, given, strict=False):
+                value.name = value.name or name
     return module
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import mixad as mx
 import numpy as np
 import pytest
-from mixad.ir import Module, parse_module
+from mixad.ir import Graph, Module, OpDefinition, Operation, TensorType, parse_module
 from mixad.ir.errors import MixadError
 from mixad.passes import PassManager
 from mixad.tools.cli import main
@@ -54,7 +54,7 @@ def test_a_dump_has_a_report_of_every_program(dump: Path) -> None:
     assert sorted(shown) == list(range(1, len(data["steps"])))
     for step in data["steps"]:
         module = parse_module((dump / step["file"]).read_text(), step["file"])
-        assert [func["name"] for func in step["functions"]] == [graph.name for graph in module]
+        assert [func["name"] for func in step["functions"]] == [f"@{graph.name}" for graph in module]
         assert [len(func["rows"]) for func in step["functions"]] == [len(g) + len(g.inputs) for g in module]
 
 
@@ -180,7 +180,7 @@ def test_names_cannot_leave_the_data() -> None:
     page = report(recorder, {"entry": "</title><script>alert(3)</script>", "passes": []})
     assert page.count("<script") == 2
     assert page.count("</script") == 2
-    assert data_of(page)["steps"][0]["functions"][0]["name"] == module.entry.name
+    assert data_of(page)["steps"][0]["functions"][0]["name"] == f"@{module.entry.name}"
 
 
 def test_passes_are_listed_as_they_began() -> None:
@@ -203,6 +203,11 @@ def test_failed_compilation_has_a_report(tmp_path: Path, monkeypatch: pytest.Mon
     assert data["error"] == {"type": "ValueError", "message": "planted"}
     assert data["steps"][-1]["title"].endswith("dce, failed")
     assert data["passes"][-1]["failed"] == "planted"
+    (left,) = page.parent.glob("*.failed.mix")
+    left.write_text("no program")
+    again = data_of(report_of_folder(page.parent))
+    assert [step["title"] for step in again["steps"]] == [step["title"] for step in data["steps"][:-1]]
+    assert again["error"] == data["error"]
 
 
 def test_command_writes_again(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,3 +228,21 @@ def test_command_explains_mistakes(tmp_path: Path, dump: Path, capsys: pytest.Ca
         (dump / "manifest.json").write_text(text)
         with pytest.raises(MixadError, match="not the manifest of a dump"):
             report_of_folder(dump)
+
+
+def test_regions_are_programs_of_their_own() -> None:
+    looping = OpDefinition("test.loop", ("x",), (), lambda types, attributes: (types[0],), regions=1)
+    body = parse_module(
+        "module { func @body(%i: tensor<f32>) -> (tensor<f32>) { %0 = tensor.sin %i : tensor<f32> return %0 } }", "m"
+    ).entry
+    graph = Graph("f")
+    argument = graph.add_input(TensorType((), "f4"), "x")
+    graph.set_outputs(graph.insert(Operation(looping, (argument,), {}, (argument.type,), (body,))).results)
+    module = Module("m")
+    module.add(graph)
+    recorder = Recorder()
+    recorder.step(module, "input", "a")
+    data = recorder.data()
+    assert [func["name"] for func in data["steps"][0]["functions"]] == ["@f", "^body of test.loop in @f"]
+    assert len(traces(data, 0, "tensor.sin")) == 1
+    assert "sin" in (module._repr_svg_() or "")

@@ -53,18 +53,25 @@ def report_of_folder(folder: Path) -> str:
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        names = ["00-input.mix", *(each["file"] for each in manifest["passes"] if each["file"])]
+        names = {"00-input.mix": False} | {
+            each["file"]: "failed" in each for each in manifest["passes"] if each["file"]
+        }
     except (ValueError, KeyError, TypeError) as error:
         raise MixadError(f"{folder / 'manifest.json'} is not the manifest of a dump: {error!r}") from error
     recorder = Recorder(alike=True)
-    for name in names:
+    for name, failed in names.items():
         if Path(name).name != name:
             raise MixadError(f"{folder / 'manifest.json'} names the file {name!r}, which is not beside it")
-        module = parse_module((folder / name).read_text(encoding="utf-8"), str(folder / name))
+        try:
+            module = parse_module((folder / name).read_text(encoding="utf-8"), str(folder / name))
+        except MixadError:
+            if failed:  # a failing pass may leave what is no program
+                continue
+            raise
         recorder.step(module, title_of(name), name)
     return report(recorder, manifest)
 
 
 def title_of(name: str) -> str:
     """The pass that a file of a dump is named after."""
-    return name.removesuffix(".mix").partition("-")[2]
+    return name.removesuffix(".mix").partition("-")[2].replace(".failed", ", failed")

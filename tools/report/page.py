@@ -37,7 +37,7 @@ def page(data: Mapping[str, Any]) -> str:
     it into the page as text, and the page's policy lets no other script run and nothing be loaded.
     """
     style = _asset("report.css")
-    script = "\n".join(_asset(name) for name in ("graph.js", "report.js"))
+    script = "\n".join(_asset(name) for name in ("graph.js", "model.js", "report.js"))
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
     return _PAGE.format(
         title=html.escape(f"mixad: {data['entry']}"),

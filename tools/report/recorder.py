@@ -57,7 +57,7 @@ class Recorder:
         """Record a program; returns the step's number."""
         functions: list[dict[str, Any]] = []
         for graph in module:
-            self._function(graph, functions, -1)
+            self._function(graph, f"@{graph.name}", functions)
         self.steps.append({"title": title, "file": file, "functions": functions})
         return len(self.steps) - 1
 
@@ -75,7 +75,7 @@ class Recorder:
             "steps": self.steps,
         }
 
-    def _function(self, graph: Graph, functions: list[dict[str, Any]], parent: int) -> None:
+    def _function(self, graph: Graph, name: str, functions: list[dict[str, Any]]) -> None:
         arguments = [value.owner for value in graph.inputs]
         operations = list(graph)
         traces = self._traces_kept([*arguments, *operations])
@@ -87,8 +87,7 @@ class Recorder:
         rows += [self._row(op, "", traces, used) for op in operations]
         functions.append(
             {
-                "name": graph.name,
-                "parent": parent,
+                "name": name,
                 "arguments": len(arguments),
                 "rows": rows,
                 "names": " ".join(shown),
@@ -97,7 +96,7 @@ class Recorder:
         )
         for op in operations:
             for region in op.regions:
-                self._function(region, functions, traces[op])
+                self._function(region, f"^{region.name} of {op.name} in {name}", functions)
 
     def _traces_kept(self, operations: Iterable[Operation]) -> dict[Operation, int]:
         """The traces of the operations that were seen before. Two copies that come to stand in one function cannot
