@@ -2,18 +2,21 @@
 
 from .frontend import aliases  # noqa: F401 (makes mixad.mindspore importable)
 from .frontend.checking import check_grads
-from .frontend.control import cond, fori_loop, map, scan, switch, while_loop
+from .frontend.control import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .frontend.custom import custom_jvp, custom_vjp
 from .frontend.debugging import debug_infs, debug_nans
 from .frontend.grad_operation import GradOperation
 from .frontend.gradient_flow import gradient_report
 from .frontend.graphs import make_graph
+from .frontend.implicit import custom_root, fixed_point
 from .frontend.jacobians import hessian, jacfwd, jacrev
 from .frontend.jit import jit
 from .frontend.mapping import vmap
+from .frontend.operations import operation
 from .frontend.parameters import Parameter, ParameterTuple
+from .frontend.raveling import ravel
 from .frontend.stop import stop_gradient
-from .frontend.transforms import grad, hvp, jvp, linearize, value_and_grad, vjp
+from .frontend.transforms import grad, hvp, jvp, linear_transpose, linearize, value_and_grad, vjp
 from .ir import Module, TensorType, parse_module
 from .ir.errors import MixadError
 from .passes import PassManager
@@ -28,13 +31,16 @@ __all__ = [
     "ParameterTuple",
     "PassManager",
     "TensorType",
+    "associative_scan",
     "check_grads",
     "cond",
     "custom_jvp",
+    "custom_root",
     "custom_vjp",
     "debug_infs",
     "debug_nans",
     "dump",
+    "fixed_point",
     "fori_loop",
     "grad",
     "gradient_report",
@@ -44,10 +50,13 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "linear_transpose",
     "linearize",
     "make_graph",
     "map",
+    "operation",
     "parse_module",
+    "ravel",
     "scan",
     "stop_gradient",
     "switch",

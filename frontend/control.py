@@ -231,3 +231,42 @@ def while_loop(cond_fun: Function, body_fun: Function, init: Any, max_steps: int
         return trees.unflatten(structure, outputs)
 
     return requests.run(body, leaves, f"while_{name_of(body_fun)}")
+
+
+def associative_scan(fn: Function, elements: Any, reverse: bool = False) -> Any:
+    """All prefix combinations along the leading axis of ``elements``, by an associative ``fn(a, b)`` of whole stacks.
+
+    Takes a number of steps logarithmic in the length (Blelloch, "Prefix Sums and Their Applications", 1990), each
+    of which is one vectorised call of ``fn``. With ``reverse`` the combinations run from the end.
+    """
+    leaves, structure = trees.flatten(elements)
+    sizes = {np.shape(leaf)[0] for leaf in leaves}
+    if len(sizes) != 1:
+        raise ShapeError(f"associative_scan: the lengths are {sorted(sizes)}; one is needed, at {user_location()}")
+
+    def combine(first: list[Any], second: list[Any]) -> list[Any]:
+        return list(trees.flatten(fn(trees.unflatten(structure, first), trees.unflatten(structure, second)))[0])
+
+    def prefixes(parts: list[Any]) -> list[Any]:
+        length = parts[0].shape[0]
+        if length < 2:
+            return parts
+        pairs = combine([x[:-1:2] for x in parts], [x[1::2] for x in parts])
+        odd = prefixes(pairs)
+        if length == 2:
+            even = [x[:1] for x in parts]
+        else:
+            rest = combine([x[: (length - 1) // 2] for x in odd], [x[2::2] for x in parts])
+            even = [np.concatenate([x[:1], y]) for x, y in zip(parts, rest, strict=True)]
+        return [_interleaved(x, y) for x, y in zip(even, odd, strict=True)]
+
+    given = [np.flip(leaf, 0) if reverse else leaf for leaf in leaves]
+    found = prefixes(given)
+    return trees.unflatten(structure, [np.flip(each, 0) if reverse else each for each in found])
+
+
+def _interleaved(even: Any, odd: Any) -> Any:
+    """even[0], odd[0], even[1], ... along the leading axis; ``even`` is as long as ``odd`` or one longer."""
+    count = odd.shape[0]
+    pairs = np.reshape(np.stack([even[:count], odd], axis=1), (2 * count, *odd.shape[1:]))
+    return pairs if even.shape[0] == count else np.concatenate([pairs, even[count:]])

@@ -150,6 +150,13 @@ def linearize(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     return linear_map("linearize", fun, primals, has_aux)
 
 
+def linear_transpose(fun: Function, *primals: Any) -> Function:
+    """The transpose of a linear function: ``linear_transpose(fun, *primals)(cotangent)`` is a tuple, one for each of
+    ``primals``, of which only structure, shapes and dtypes matter."""
+    pull: Function = linear_map("vjp", fun, primals, False)[1]
+    return pull
+
+
 def hvp(fun: Function, argnums: int = 0) -> Function:
     """Hessian-vector products of a function whose output is one number, forward over reverse.
 

@@ -123,8 +123,8 @@ class Rules:
         self.data = next((i for i, name in enumerate(self.operands) if name not in cls.constant_in), 0)
 
     def takes(self, dtype: np.dtype[Any]) -> bool:
-        """Whether the type rule takes data of this element type, on any of the samples."""
-        return any(self._takes(sample, dtype) for sample in self.cls.samples)
+        """Whether the type rule takes data of this element type, on any of the samples (without any: as it decides)."""
+        return not self.cls.samples or any(self._takes(sample, dtype) for sample in self.cls.samples)
 
     def _takes(self, sample: Sample, dtype: np.dtype[Any]) -> bool:
         given = [_sample_type(operand) for operand in sample.operands]
