@@ -1,0 +1,197 @@
+"""The derivatives of `control.scan`, and the forward one of `control.while`."""
+
+from __future__ import annotations
+
+from ...ir.attributes import SymbolRef
+from ...ir.builder import Builder
+from ...ir.graph import Graph, Operation, Value
+from ...ir.module import Module
+from ...ops.control import SCAN, WHILE, Loop
+from ...ops.definition import zeros
+from .functional import (
+    Parts,
+    Pushed,
+    active_outputs,
+    cut,
+    given_tangents,
+    insert,
+    linearized,
+    named,
+    simplify,
+    transposed,
+)
+
+
+def push_scan(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: Module) -> Pushed:
+    """Cut the body: a loop that hands on residuals, and a linear loop over tangents."""
+    loop = Loop(op)
+    body = module[loop.body]
+    count, scanned = len(loop.carry), len(loop.carry) + len(loop.xs)
+    carry = {i for i in range(count) if tangents[i] is not None}
+    others = [i for i in range(count, len(op.operands)) if tangents[i] is not None]
+    while True:  # a tangent that enters the carry in one step is there in the next
+        reached = active_outputs(body, [*sorted(carry), *others])
+        if {i for i in reached if i < count} <= carry:
+            break
+        carry |= {i for i in reached if i < count}
+    wrt = [*sorted(carry), *others]
+    outputs = [*sorted(carry), *sorted(i for i in reached if i >= count)]
+    first, second = cut(body, wrt, outputs, module)
+    residuals = first.outputs[len(body.outputs) :]
+    # A residual that is an input of the loop is there already: scanned, or the same in all steps.
+    known = {value: i for i, value in enumerate(first.inputs) if i >= count}
+    fresh = [value for value in residuals if value not in known]
+    first.set_outputs([*first.outputs[: len(body.outputs)], *fresh])
+    first.name = module.add(named(first, f"{loop.body}_forward")).name
+    stacked = [value.type.with_shape((loop.length, *value.type.shape)) for value in fresh]
+    forward = insert(
+        graph,
+        op,
+        SCAN,
+        op.operands,
+        [*(value.type for value in op.results), *stacked],
+        op.location,
+        **{**op.attributes, "body": SymbolRef(first.name)},
+    )
+    sources = dict(zip(fresh, forward.results[len(op.results) :], strict=True))
+    graph.replace(op, forward.results[: len(op.results)])
+
+    is_const = [value in known and known[value] >= scanned for value in residuals]
+    given = [op.operands[known[value]] if value in known else sources[value] for value in residuals]
+    xs = [i for i, const in enumerate(is_const) if not const]
+    consts = [i for i, const in enumerate(is_const) if const]
+    t_carry, t_xs, t_consts = (
+        [i for i in wrt if low <= i < high] for low, high in ((0, count), (count, scanned), (scanned, len(op.operands)))
+    )
+    start = len(residuals)
+    at = {i: start + position for position, i in enumerate(wrt)}
+    second.reorder_inputs([*(at[i] for i in t_carry), *xs, *(at[i] for i in t_xs), *consts, *(at[i] for i in t_consts)])
+    name = module.add(named(second, f"{loop.body}_linear")).name
+    operands = [
+        *given_tangents(b, op.operands, tangents, t_carry),
+        *(given[i] for i in xs),
+        *given_tangents(b, op.operands, tangents, t_xs),
+        *(given[i] for i in consts),
+        *given_tangents(b, op.operands, tangents, t_consts),
+    ]
+    linear = insert(
+        graph,
+        b.before,
+        SCAN,
+        operands,
+        [forward.results[i].type for i in outputs],
+        b.location,
+        body=SymbolRef(name),
+        carry=len(t_carry),
+        xs=len(xs) + len(t_xs),
+        length=loop.length,
+        reverse=op.attributes["reverse"],
+        tangents=(len(t_xs), len(t_consts)),
+    )
+    found = dict(zip(outputs, linear.results, strict=True))
+    return [(forward.results[i], found.get(i)) for i in range(len(op.results))]
+
+
+def pull_scan(b: Builder, graph: Graph, op: Operation, cotangents: Parts, module: Module) -> list[Value | None]:
+    """The cotangents of a linear loop's operands, by a loop in the other direction over the transposed body."""
+    loop = Loop(op)
+    n_xs, n_consts = op.attributes["tangents"]
+    count = len(loop.carry)
+    kept_xs, kept_consts = len(loop.xs) - n_xs, len(loop.consts) - n_consts
+    body = module[loop.body].clone()
+    first = count + kept_xs
+    consts = first + n_xs
+    # inputs: residuals (scanned, constant), then everything that is linear: carry, scanned, constants
+    order = [*range(count, first), *range(consts, consts + kept_consts), *range(count), *range(first, consts)]
+    body.reorder_inputs([*order, *range(consts + kept_consts, len(body.inputs))])
+    turned = transposed(body, count + n_xs + n_consts, module)
+
+    back = Graph(f"{loop.body}_transposed")
+    types = [value.type for value in loop.carry]
+    sums = [value.type for value in loop.consts[kept_consts:]]
+    ct_carry = [back.add_input(type) for type in types]
+    totals = [back.add_input(type) for type in sums]
+    r_xs = [back.add_input(loop.element(value.type)) for value in loop.xs[:kept_xs]]
+    ct_ys = [back.add_input(loop.element(value.type)) for value in loop.ys]
+    r_consts = [back.add_input(value.type) for value in loop.consts[:kept_consts]]
+    arguments = [*r_xs, *r_consts, *ct_carry, *ct_ys]
+    pulled = turned.copy_into(back, dict(zip(turned.inputs, arguments, strict=True)))
+    inner = Builder(back, None, op.location)
+    added = [inner.add(total, part) for total, part in zip(totals, pulled[count + n_xs :], strict=True)]
+    back.set_outputs([*pulled[:count], *added, *pulled[count : count + n_xs]])
+    name = module.add(back).name
+
+    seeds = [ct or zeros(b, value.type) for ct, value in zip(cotangents, op.results, strict=True)]
+    operands = [
+        *seeds[:count],
+        *(zeros(b, type) for type in sums),
+        *loop.xs[:kept_xs],
+        *seeds[count:],
+        *loop.consts[:kept_consts],
+    ]
+    results = [*types, *sums, *(value.type for value in loop.xs[kept_xs:])]
+    found = insert(
+        graph,
+        None,
+        SCAN,
+        operands,
+        results,
+        op.location,
+        body=SymbolRef(name),
+        carry=count + len(sums),
+        xs=kept_xs + len(loop.ys),
+        length=loop.length,
+        reverse=not op.attributes["reverse"],
+        tangents=(),
+    ).results
+    return [
+        *found[:count],
+        *[None] * kept_xs,
+        *found[count + len(sums) :],
+        *[None] * kept_consts,
+        *found[count : count + len(sums)],
+    ]
+
+
+def push_while(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: Module) -> Pushed:
+    """A loop whose carry has tangents beside it."""
+    count: int = op.attributes["carry"]
+    body, test = (module[op.attributes[key].name] for key in ("body", "cond"))
+    carry = {i for i in range(count) if tangents[i] is not None}
+    others = [i for i in range(count, len(op.operands)) if tangents[i] is not None]
+    while not (reached := active_outputs(body, [*sorted(carry), *others])) <= carry:
+        carry |= reached
+    wrt, chosen = [*sorted(carry), *others], sorted(carry)
+    both, differentiable = linearized(body, wrt, module)
+    both.set_outputs([*both.outputs[:count], *(both.outputs[count + differentiable.index(i)] for i in chosen)])
+    checked = test.clone()
+    for i in wrt:
+        checked.add_input(op.operands[i].type)
+    # inputs: carry, its tangents, constants, their tangents
+    total, size = len(op.operands), len(chosen)
+    order = [*range(count), *range(total, total + size), *range(count, total), *range(total + size, total + len(wrt))]
+    names = []
+    for graph_of, name in ((simplify(both), "body"), (checked, "cond")):
+        graph_of.reorder_inputs(order)
+        names.append(module.add(named(graph_of, f"{op.attributes[name].name}_jvp")).name)
+    given = dict(zip(wrt, given_tangents(b, op.operands, tangents, wrt), strict=True))
+    operands = [
+        *op.operands[:count],
+        *(given[i] for i in chosen),
+        *op.operands[count:],
+        *(given[i] for i in others),
+    ]
+    types = [value.type for value in op.results]
+    loop = insert(
+        graph,
+        b.before,
+        WHILE,
+        operands,
+        [*types, *(types[i] for i in chosen)],
+        op.location,
+        cond=SymbolRef(names[1]),
+        body=SymbolRef(names[0]),
+        carry=count + size,
+    )
+    found = dict(zip(chosen, loop.results[count:], strict=True))
+    return [(op.results[i], found.get(i)) for i in range(count)]
