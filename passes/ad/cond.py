@@ -53,7 +53,7 @@ def push_cond(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: 
         op.location,
         on_true=SymbolRef(true_first),
         on_false=SymbolRef(false_first),
-        tangents=op.attributes.get("tangents", 0),
+        tangents=0,
     )
     graph.replace(op, forward.results[:count])
     operands = [op.operands[0], *forward.results[count:], *given_tangents(b, op.operands[1:], tangents[1:], wrt)]

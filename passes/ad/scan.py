@@ -51,7 +51,7 @@ def push_scan(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: 
         op.operands,
         [*(value.type for value in op.results), *stacked],
         op.location,
-        **{**op.attributes, "body": SymbolRef(first.name)},
+        **{**op.attributes, "body": SymbolRef(first.name), "tangents": ()},
     )
     sources = dict(zip(fresh, forward.results[len(op.results) :], strict=True))
     graph.replace(op, forward.results[: len(op.results)])
