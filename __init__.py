@@ -21,6 +21,7 @@ from .ir import Module, TensorType, parse_module
 from .ir.errors import MixadError
 from .passes import PassManager
 from .runtime.stablehlo import to_stablehlo
+from .tools import progress  # noqa: F401 (MIXAD_PROGRESS in the environment)
 from .tools.dump import dump
 
 __all__ = [

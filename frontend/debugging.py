@@ -19,13 +19,14 @@ import numpy as np
 from ..ir import Graph, Module, Operation, Value, print_graph, user_location
 from ..ir.errors import NonFiniteError
 from ..ir.location import Location
+from ..ops.control import COND
 from ..ops.definition import Rules
 from ..runtime.compiler import compile_with
 from ..runtime.numpy import NUMPY
 from ..runtime.program import Program
 from ..runtime.reference import evaluate_operation
 from ..runtime.support import SupportTable
-from .probes import pull
+from .probes import control_steps, pull
 
 Array = np.ndarray[Any, Any]
 KINDS: Final[Mapping[str, Callable[[Any], Array]]] = {"NaN": np.isnan, "infinity": np.isinf}
@@ -99,8 +100,9 @@ class CheckingBackend:
         return NUMPY.support
 
     def lower(self, graph: Graph, module: Module, annotate: bool = False) -> Program:
-        """The program that interprets and checks; its source is the graph's text."""
-        return Program(Checker(graph, module, self.kinds).run, print_graph(graph, locations=annotate), self.name)
+        """The program that interprets and checks; its source is the graph's text, as comments."""
+        text = "".join(f"# {line}\n" for line in print_graph(graph, locations=annotate).splitlines())
+        return Program(Checker(graph, module, self.kinds).run, text, self.name)
 
 
 class Checker:
@@ -125,9 +127,19 @@ class Checker:
             needed = _needed(graph, values, outputs)
             for kind, bad in found.items():
                 bad = {value: mask & needed[value] for value, mask in bad.items() if value in needed}
-                Culprit(graph, values, kind, bad).report(outputs)
+                Culprit(graph, values, kind, bad, self._look_inside).report(outputs)
         outputs = graph.outputs[: len(graph.outputs) - int(graph.attributes.get("kept", 0))]
         return tuple([np.array(values[value], value.type.dtype)[()] for value in outputs])
+
+    def _look_inside(self, op: Operation, operands: Sequence[Any]) -> None:
+        """Run the functions of a loop or a choice step by step; `NonFiniteError` from inside names the step."""
+        for step, (name, inputs) in enumerate(control_steps(op, self.module, operands)):
+            try:
+                Checker(self.module[name], self.module, self.kinds).run(*inputs)
+            except NonFiniteError as error:
+                which = "the branch taken" if op.name == COND.name else f"step {step}"
+                message = f"{error}\n  in {which} of {op.name}, from {_place(op.location)}"
+                raise NonFiniteError(message, error.operation, error.location) from None
 
 
 def _where_bad(values: Mapping[Value, Any], test: Callable[[Any], Array]) -> dict[Value, Array]:
@@ -197,7 +209,15 @@ def _pulled(op: Operation, values: Mapping[Value, Any], mask: Array) -> list[Arr
 class Culprit:
     """Where the first number of one kind comes from; ``bad`` are those on which the outputs depend."""
 
-    def __init__(self, graph: Graph, values: Mapping[Value, Any], kind: str, bad: Mapping[Value, Array]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        values: Mapping[Value, Any],
+        kind: str,
+        bad: Mapping[Value, Array],
+        look_inside: Callable[[Operation, Sequence[Any]], None],
+    ) -> None:
+        self.look_inside = look_inside
         self.graph = graph
         self.values = values
         self.kind = kind
@@ -217,6 +237,7 @@ class Culprit:
             for result in op.results:
                 new = self._made(op, result)
                 if new is not None:
+                    self.look_inside(op, [self.values[value] for value in op.operands])
                     self._raise(f"{op.name} makes {self._counted(new)}", op, new)
 
     def _made(self, op: Operation, result: Value) -> Array | None:

@@ -27,6 +27,10 @@ LARGE: Final = 1e7
 _HEADER: Final = ("", "operation", "type", "|value|", "|gradient|", "", "from")
 
 
+#: A user of a value, and the operand's position.
+Use = tuple[Operation, int]
+
+
 @dataclass(frozen=True)
 class GradientRow:
     """One input or operation: ``value`` and ``gradient`` are Euclidean norms, of its result and of the cotangent.
@@ -74,11 +78,12 @@ class GradientReport:
         from rich.text import Text
 
         table = Table()
-        for title in _HEADER:
-            table.add_column(title, no_wrap=True, overflow="ellipsis")
-        for number, row in enumerate(self.rows):
+        for title in ("operation", *_HEADER[3:]):
+            table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=len(title))
+        for row in self.rows:
             style = "bold red" if row.remark else "yellow" if row.state else ""
-            table.add_row(str(number), *map(Text, row.cells()), style=style)
+            name, _, *others = row.cells()
+            table.add_row(*map(Text, (name, *others)), style=style)
         return Group(table, *map(Text, self._summary()))
 
     def _summary(self) -> Iterator[str]:
@@ -113,7 +118,7 @@ class _Tapped:
     """A program that gives, beside a function's values, the cotangent of each of them.
 
     Behind every operation a *tap*, an input that is zero, is added to the result: the gradient of the tap is the
-    cotangent of the result.
+    cotangent of the result. A value with several uses has one at each use too, for what each contributes.
     """
 
     def __init__(self, module: Module) -> None:
@@ -124,12 +129,14 @@ class _Tapped:
         self.operands = {op: op.operands for op in self.operations}
         #: Every operation's results, in order; and those that have a tangent, behind the inputs that do.
         self.values = [value for op in self.operations for value in op.results]
-        self.taps = [value for value in self.inputs if value.type.differentiable]
+        self.taps: list[Value | Use] = [value for value in self.inputs if value.type.differentiable]
         own = [i for i, value in enumerate(self.inputs) if value.type.differentiable]
         if not own or not any(value.type.differentiable for value in self.outputs):
             what = "output" if own else "argument"
             raise DerivativeError(f"gradient_report: no {what} of @{graph.name} is floating point or complex")
         first = len(self.inputs)
+        for value in self.inputs:
+            self._tap_uses(graph, value, value)
         for op in self.operations:
             for value in op.results:
                 if value.type.differentiable:
@@ -142,11 +149,21 @@ class _Tapped:
 
     def _tap(self, graph: Graph, op: Operation, value: Value) -> None:
         uses = graph.uses(value)
-        tap = graph.add_input(value.type)
-        total = Builder(graph, op.next, op.location).add(value, tap)
+        total = Builder(graph, op.next, op.location).add(value, graph.add_input(value.type))
         self.taps.append(value)
         for user, position in uses:
             graph.set_operand(user, position, total)
+        self._tap_uses(graph, value, total)
+
+    def _tap_uses(self, graph: Graph, value: Value, total: Value) -> None:
+        uses = graph.uses(total)
+        if len(uses) < 2 or not value.type.differentiable:
+            return
+        for user, position in uses:
+            if user is not graph.end:
+                self.taps.append((user, position))
+                part = Builder(graph, user, user.location).add(total, graph.add_input(value.type))
+                graph.set_operand(user, position, part)
 
 
 def _gradient_of(module: Module, graph: Graph, count: int, outputs: int, wrt: tuple[int, ...]) -> Module:
@@ -168,7 +185,7 @@ def _gradient_of(module: Module, graph: Graph, count: int, outputs: int, wrt: tu
 class _Reader:
     """Makes rows of a tapped program's results."""
 
-    def __init__(self, tapped: _Tapped, values: dict[Value, Any], gradients: dict[Value, Any]) -> None:
+    def __init__(self, tapped: _Tapped, values: dict[Value, Any], gradients: dict[Value | Use, Any]) -> None:
         self.tapped = tapped
         self.values = {value: _norm(array) for value, array in values.items()}
         self.gradients = {value: _norm(array) for value, array in gradients.items()}
@@ -192,8 +209,9 @@ class _Reader:
         gradient = self.gradients.get(value)
         return GradientRow(name, value.type.text, self.values[value], gradient, self._state(value), remark, location)
 
-    def _state(self, value: Value) -> str:
-        gradient = self.gradients.get(value)
+    def _state(self, value: Value, use: Use | None = None) -> str:
+        """The state of a value's gradient, or of what one use contributes to it."""
+        gradient = self.gradients.get(value) if use is None else self.gradients.get(use, self.gradients.get(value))
         if gradient is None or value not in self.varying:
             return ""
         if not np.isfinite(gradient):
@@ -206,7 +224,7 @@ class _Reader:
 
     def _remark(self, op: Operation) -> str:
         """What happens to the gradient on its way from the operation's results to its operands."""
-        operands = [value for value in self.tapped.operands[op] if value in self.varying]
+        operands = [(value, i) for i, value in enumerate(self.tapped.operands[op]) if value in self.varying]
         behind = [self._state(value) for value in op.results if value in self.gradients]
         if not operands:
             return ""
@@ -214,7 +232,7 @@ class _Reader:
             return "cuts the gradient"
         if not behind or all(state == "zero" for state in behind):
             return ""
-        begins = [self._state(value) for value in operands]
+        begins = [self._state(value, (op, position)) for value, position in operands]
         found = [state for state in begins if state and state not in behind]
         if not found:
             return ""

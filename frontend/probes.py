@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Builder, Graph, Module, Operation, Value
-from ..ops.control import CALL
+from ..ops.control import CALL, COND, SCAN, WHILE
 from ..ops.definition import Rules
 from ..ops.requests import JVP, VJP, request_attributes
 from ..runtime.compiler import compile_module
@@ -41,13 +41,15 @@ def pull(op: Operation, operands: Sequence[Array], cotangents: Sequence[Array], 
 
 
 class Probe:
-    """An operation of a module as a function of its differentiable operands, with derivatives along fixed directions.
+    """An operation of a module as a function of its operands ``wrt``, with derivatives along fixed directions.
 
-    ``tangents`` are the directions, one for each differentiable operand.
+    ``tangents`` are the directions, one for each of these operands.
     """
 
-    def __init__(self, op: Operation, module: Module, operands: Sequence[Any], tangents: Sequence[Any]) -> None:
-        self.wrt = tuple(i for i, value in enumerate(op.operands) if value.type.differentiable)
+    def __init__(
+        self, op: Operation, module: Module, operands: Sequence[Any], wrt: Sequence[int], tangents: Sequence[Any]
+    ) -> None:
+        self.wrt = tuple(wrt)
         self.outputs = tuple(i for i, value in enumerate(op.results) if value.type.differentiable)
         self.op = op
         self.module = module
@@ -108,18 +110,52 @@ class Probe:
         return next(iter(compile_module(module, NUMPY).values())).run
 
 
-def walk(graph: Graph, module: Module, inputs: Sequence[Any]) -> Iterator[tuple[Operation, list[Any]]]:
-    """The operations of a program in the order in which they run, with the arrays of their operands; those of the
-    functions that it calls or differentiates too."""
+def walk(
+    graph: Graph, module: Module, inputs: Sequence[Any], fixed: Sequence[int] = ()
+) -> Iterator[tuple[Operation, list[Any], list[int]]]:
+    """The operations of a program in the order in which they run, with the arrays of their operands, and the positions
+    of the differentiable operands that depend on inputs beside those in ``fixed``. The operations of functions that are
+    called or differentiated come too, those of a loop's body for its first step."""
     values: dict[Value, Any] = dict(zip(graph.inputs, inputs, strict=True))
+    varying = {value for i, value in enumerate(graph.inputs) if value.type.differentiable and i not in fixed}
     for op in graph:
         operands = [values[value] for value in op.operands]
+        moving = [i for i, value in enumerate(op.operands) if value in varying]
         if op.name in (CALL.name, JVP.name, VJP.name):
             callee = module[op.attributes["callee"].name]
-            yield from walk(callee, module, operands[: len(callee.inputs)])
+            count = len(callee.inputs)
+            yield from walk(callee, module, operands[:count], [i for i in range(count) if i not in moving])
         else:
-            yield op, operands
+            inside = next(control_steps(op, module, operands), None)
+            if inside is not None:
+                name, arrays = inside
+                yield from walk(module[name], module, arrays)
+            yield op, operands, moving
+        if moving:
+            varying.update(value for value in op.results if value.type.differentiable)
         values.update(zip(op.results, _evaluate(op, module, operands), strict=True))
+
+
+def control_steps(op: Operation, module: Module, operands: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The functions that a loop or a choice runs, by name, with their inputs, one after another; none for other
+    operations."""
+    a = op.attributes
+    if op.name == COND.name:
+        yield a["on_true" if operands[0] else "on_false"].name, list(operands[1:])
+    elif op.name == SCAN.name:
+        count, last = a["carry"], a["carry"] + a["xs"]
+        carry, xs, rest = list(operands[:count]), operands[count:last], list(operands[last:])
+        steps = range(a["length"])
+        for step in reversed(steps) if a["reverse"] else steps:
+            inputs = [*carry, *(np.asarray(x)[step] for x in xs), *rest]
+            yield a["body"].name, inputs
+            carry = list(interpret(module[a["body"].name], *inputs, module=module))[:count]
+    elif op.name == WHILE.name:
+        count = a["carry"]
+        carry, rest = list(operands[:count]), list(operands[count:])
+        while interpret(module[a["cond"].name], *carry, *rest, module=module)[0]:
+            yield a["body"].name, [*carry, *rest]
+            carry = list(interpret(module[a["body"].name], *carry, *rest, module=module))
 
 
 def _evaluate(op: Operation, module: Module, operands: Sequence[Any]) -> Sequence[Any]:

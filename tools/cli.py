@@ -44,6 +44,8 @@ COMMANDS: Final[Sequence[Command]] = (
 
 #: The exit status that a shell shows for a program ended by SIGPIPE.
 _BROKEN_PIPE = 141
+#: The same for SIGINT.
+_INTERRUPTED = 130
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -73,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except MixadError as error:
         print(opt.shown(error), file=sys.stderr)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except BrokenPipeError:
         # Python flushes the standard output once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(
         file=io.StringIO() if drawn else sys.stdout,
         highlight=False,
-        width=arguments.width or (120 if drawn else 200 if piped else None),
+        width=arguments.width or (140 if drawn else 200 if piped else None),
         soft_wrap=piped and not arguments.width and not drawn,
         record=drawn,
     )
@@ -93,7 +93,7 @@ class Explainer(Instrument):
         """Say what was made."""
         operations = [op for graph in module for op in graph]
         derived = sum(op.location.order > 0 for op in operations)
-        self._say(f"\n[bold]What runs[/bold]: {_count(len(operations), 'operation')}, {derived} of them derived.")
+        self._say(f"\n[bold]What is left[/bold]: {_count(len(operations), 'operation')}, {derived} of them derived.")
         self._show((" ", line) for line in self._lines(module))
 
     def before_pass(self, run: Pass, module: Module, depth: int) -> None:

@@ -15,6 +15,7 @@ from ..ir import Module, Operation, print_module
 from ..passes import PassManager
 from ..runtime.backend import backend_named
 from .functions import add_function_arguments, program_of
+from .progress import compile_progress
 from .report.cost import flops
 
 NAME = "trace"
@@ -34,7 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Trace and print."""
     module = program_of(arguments, arguments.order)
     pipeline = backend_named("numpy").pipeline if arguments.pipeline == "numpy" else arguments.pipeline
-    PassManager(pipeline).run(module)
+    manager = PassManager(pipeline)
+    with compile_progress(manager):
+        manager.run(module)
     if arguments.cost is not None:
         sys.stdout.write(cost_table(module, arguments.cost))
         return 0

@@ -16,6 +16,7 @@ from filecheck.finput import FInput
 from filecheck.matcher import Matcher
 from filecheck.options import Options
 from filecheck.parser import Parser
+from mixad.passes import registered_passes
 from mixad.tools.cli import main
 
 FILES = sorted(Path(__file__).parent.glob("*.mix"))
@@ -56,6 +57,12 @@ def blessed(text: str, printed: str) -> str:
     kept = [line for line in text.splitlines() if not line.startswith("// CHECK")]
     last = max(number for number, line in enumerate(kept) if line.startswith("// RUN:"))
     return "\n".join([*kept[: last + 1], *checks, *kept[last + 1 :]]) + "\n"
+
+
+def test_every_pass_is_run_by_some_file() -> None:
+    ours = {name for name, cls in registered_passes().items() if cls.__module__.startswith("mixad.")}
+    runs = "\n".join(line for file in FILES for line in re.findall(r"^// RUN: (.*)$", file.read_text(), re.MULTILINE))
+    assert ours <= set(re.findall(r"[a-z][a-z-]*", runs))
 
 
 @pytest.mark.parametrize("change", [("dense<2.0>", "dense<3.0>"), ("return %y, %1", "return %y"), ("mul", "div")])

@@ -157,7 +157,7 @@ def test_explain_tells_each_step(model: str, capsys: pytest.CaptureFixture[str])
 
 def test_explained_differences_add_up(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", f"{model}:loss", "--args", "f32[3,4], f32[4]"]) == 0
-    final = capsys.readouterr().out.partition("What runs")[2]
+    final = capsys.readouterr().out.partition("What is left")[2]
     count = int(final.split()[1])
     assert count == sum(
         "tensor." in line.partition("=")[2] or "ad." in line.partition("=")[2] for line in final.splitlines()
@@ -237,3 +237,29 @@ def test_a_diff_of_what_does_not_read(pair: tuple[Path, Path], capsys: pytest.Ca
     pair[1].write_text("module {")
     assert main(["diff", *map(str, pair)]) == 1
     assert "b.mix:1:9: error:" in capsys.readouterr().err
+
+
+# --- pictures and costs ----------------------------------------------------------------------------
+
+
+def test_explain_draws_a_picture_that_asks_no_server(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "explain.svg"
+    assert main(["explain", f"{model}:loss", "--args", "f32[3,4], f32[4]", f"--svg={file}"]) == 0
+    assert capsys.readouterr().out == ""
+    text = file.read_text()
+    assert text.startswith("<svg")
+    assert "linearize" in text
+    assert "font-face" not in text
+    assert "url(http" not in text
+
+
+def test_costs_are_sorted_and_summed(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", f"{model}:loss", "--args", "f32[3,4], f32[4]", "--cost=2"]) == 0
+    header, first, second, total = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert header == ["bytes", "flops", "operation", "type", "from"]
+    assert first[:4] == ["12", "24", "tensor.contract", "tensor<3xf32>"]
+    assert " ".join(first[4:]) == "line 5: y = np.tanh(x @ w)"
+    assert second[:3] == ["12", "3", "tensor.tanh"]
+    assert total == ["40", "33", "all"], "contract, tanh, mul, reduce_sum"

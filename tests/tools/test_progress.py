@@ -52,7 +52,7 @@ def test_nothing_is_shown_to_a_file() -> None:
 @pytest.mark.slow
 def test_the_environment_switches_it_on() -> None:
     code = (
-        "import mixad, sys; from mixad.runtime import compiler; from mixad.tools import progress;"
+        "import mixad, sys; from mixad.runtime import compiler;"
         "sys.stderr.isatty = lambda: True;"
         "print([type(f()).__name__ for f in compiler._factories])"
     )
