@@ -157,10 +157,29 @@ class _Batching:
         return found
 
     def _while(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
-        raise PassError(
-            f"batch: the number of steps of the while_loop at {op.location} may differ between examples; give it "
-            "max_steps"
+        """A loop for as long as any example wants to go on; the others keep their carry."""
+        count: int = op.attributes["carry"]
+        chosen = tuple(i for i, flag in enumerate([*[True] * count, *flags[count:]]) if flag)
+        test, body = (
+            self.module[self._batched_function(self.module[op.attributes[key].name], chosen)]
+            for key in ("cond", "body")
         )
+        names = {}
+        for key, source in (("cond", test), ("body", body)):
+            graph = Graph(f"{source.name}_masked")
+            inputs = [graph.add_input(value.type) for value in source.inputs]
+            inner = Builder(graph, None, op.location)
+            (wanting,) = test.copy_into(graph, dict(zip(test.inputs, inputs, strict=True)))
+            if key == "cond":
+                graph.set_outputs([inner.reduce_or(wanting, axes=(0,))])
+            else:
+                after = body.copy_into(graph, dict(zip(body.inputs, inputs, strict=True)))
+                masks = [inner.broadcast_in_dim(wanting, shape=value.type.shape, dims=(0,)) for value in after]
+                graph.set_outputs([inner.select(*each) for each in zip(masks, after, inputs[:count], strict=True)])
+            names[key] = SymbolRef(self.module.add(graph).name)
+        carry = self._all_batched(b, values[:count], flags[:count])
+        types = [value.type for value in carry]
+        return self._insert(op, [*carry, *values[count:]], types, **names).results
 
     def _custom(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
         """A custom call with its rules batched: arguments, tangents, residuals and cotangents are all batched."""

@@ -84,7 +84,8 @@ def _derive(op: Operation, module: Module, log: PassLog) -> str:
         log.run(Linearize(op.attributes["wrt"], op.attributes["aux"], name), module)
         if op.name == VJP.name:
             log.run(Transpose(name), module)
-        log.run(ResolveLinear(name), module)
+        for part in (name, *needed_functions(module[name], module)):
+            log.run(ResolveLinear(part), module)
         log.run(SeedSens(op.attributes.get("sens", "given"), name), module)
     log.run(Fixpoint(simplification(name)), module)
     return name

@@ -167,6 +167,42 @@ def test_while_loop() -> None:
         mx.grad(loop)(3.0)
 
 
+def test_while_loop_in_vmap() -> None:
+    def loop(x, limit):
+        return mx.while_loop(lambda c: c < limit, lambda c: c * c, x)
+
+    xs = np.array([3.0, 50.0, 200.0])
+    same(mx.vmap(loop, in_axes=(0, None))(xs, 100.0), [6561.0, 2500.0, 200.0])
+    same(mx.vmap(loop, in_axes=(None, 0))(3.0, xs), [3.0, 81.0, 6561.0])
+    slopes = mx.vmap(lambda x: mx.jvp(lambda y: loop(y, 100.0), (x,), (1.0,))[1])(xs)
+    same(slopes, [8 * 3.0**7, 100.0, 1.0])
+    roots = mx.vmap(mx.grad(lambda a: mx.fixed_point(lambda x, a: np.cos(a * x), 0.5, a)))(np.array([0.5, 0.7]))
+    same(roots[0], mx.grad(lambda a: mx.fixed_point(lambda x, a: np.cos(a * x), 0.5, a))(0.5), 1e-10)
+
+
+def test_custom_rules_inside_loops_and_choices() -> None:
+    @mx.custom_vjp
+    def act(x):
+        return np.tanh(x)
+
+    act.defvjp(lambda x: (act(x), x), lambda x, ct: (ct * (1 - np.tanh(x) ** 2),))
+
+    def loss(function, w, xs, flag):
+        def step(h, x):
+            h = function(w @ h + x)
+            return mx.cond(flag, lambda a: 2.0 * a, lambda a: np.where(a > 0, np.sqrt(np.abs(a)), a), h), ()
+
+        return np.sum(mx.scan(step, np.zeros(3), xs)[0] ** 2)
+
+    batch, flags = RNG.normal(size=(2, 4, 3)), np.array([True, False])
+    for derivative in (mx.grad, lambda f: lambda w: mx.hvp(f)(w, np.ones((3, 3))), mx.hessian):
+        found, wanted = (
+            mx.vmap(lambda xs, flag, f=f, d=derivative: d(lambda w: loss(f, w, xs, flag))(W))(batch, flags)
+            for f in (act, np.tanh)
+        )
+        same(found, wanted, 1e-12)
+
+
 def test_derivatives_inside_loops() -> None:
     def newton(a):
         def f(x):
