@@ -14,7 +14,7 @@ import numpy as np
 from ..ir.builder import Builder
 from ..ir.errors import ShapeConstraint
 from ..ir.graph import Value
-from ..ir.types import TensorType
+from ..ir.types import FLOATING, TensorType
 from .definition import Array, Op, operation, sample
 from .elementwise import NUMERIC, check_dtype
 from .reductions import widened
@@ -118,6 +118,14 @@ def _repeat_missing(b: Builder, part: Value, labels: str, wanted: str, like: Ten
     return b.broadcast_in_dim(part, shape=like.shape, dims=dims)
 
 
+def _batched_spec(spec: str, batched: Sequence[bool]) -> str:
+    """The spec with one more label for the examples, in front of the batched operands' and the result's."""
+    labels = parse_spec(spec)
+    new = next(label for label in string.ascii_letters if label not in spec)
+    left, right = (new + own if flag else own for own, flag in zip((labels.x, labels.y), batched, strict=True))
+    return f"{left},{right}->{new}{labels.out}"
+
+
 @operation("tensor.contract")
 class Contract(Op):
     """Sum of products of two operands over the labels that ``spec`` does not keep: ``"ik,kj->ij"``.
@@ -170,10 +178,7 @@ class Contract(Op):
 
     @staticmethod
     def batch(b: Builder, size: int, batched: Sequence[bool], x: Value, y: Value, *, spec: str) -> Value:
-        labels = parse_spec(spec)
-        new = next(label for label in string.ascii_letters if label not in spec)
-        left, right = (new + own if flag else own for own, flag in zip((labels.x, labels.y), batched, strict=True))
-        return b.contract(x, y, spec=f"{left},{right}->{new}{labels.out}")
+        return b.contract(x, y, spec=_batched_spec(spec, batched))
 
     @staticmethod
     def transpose_x(b: Builder, ct: Value, x: Value, y: Value, *, spec: str) -> Value:
@@ -187,4 +192,40 @@ class Contract(Op):
         labels = parse_spec(spec)
         known = "".join(label for label in labels.y if label in labels.out + labels.x)
         part = b.contract(x, ct, spec=f"{labels.x},{labels.out}->{known}")
+        return _repeat_missing(b, part, known, labels.y, y.type)
+
+
+@operation("ad.contract_no_nan")
+class ContractNoNan(Contract):
+    """`tensor.contract` in which an exactly zero element of ``x`` adds zero, even where ``y`` is NaN or infinite.
+
+    What `ad.mul_no_nan` is to products: `transpose` writes it where ``x`` is a cotangent that was cut by a
+    `tensor.select`. (C1), (C2), (C3) and (C4) are those of `tensor.contract`; (C5) the operands are floating point.
+    """
+
+    @staticmethod
+    def infer(x: TensorType, y: TensorType, *, spec: str) -> TensorType:
+        result = Contract.infer(x, y, spec=spec)
+        check_dtype("C5", x, FLOATING)
+        return result
+
+    @staticmethod
+    def evaluate(x: Array, y: Array, *, spec: str) -> Any:
+        product = Contract.evaluate(x, y, spec=spec)
+        if np.isfinite(np.sum(widened(product))):
+            return product  # no element is NaN or infinite
+        finite = np.isfinite(y)
+        clean = Contract.evaluate(x, np.where(finite, y, np.zeros((), y.dtype)), spec=spec)
+        reached = Contract.evaluate(np.not_equal(x, 0).astype(np.float32), (~finite).astype(np.float32), spec=spec) > 0
+        return np.where(reached, product, clean)
+
+    @staticmethod
+    def batch(b: Builder, size: int, batched: Sequence[bool], x: Value, y: Value, *, spec: str) -> Value:
+        return b.contract_no_nan(x, y, spec=_batched_spec(spec, batched))
+
+    @staticmethod
+    def transpose_y(b: Builder, ct: Value, x: Value, y: Value, *, spec: str) -> Value:
+        labels = parse_spec(spec)
+        known = "".join(label for label in labels.y if label in labels.out + labels.x)
+        part = b.contract_no_nan(x, ct, spec=f"{labels.x},{labels.out}->{known}")
         return _repeat_missing(b, part, known, labels.y, y.type)

@@ -14,6 +14,8 @@ from ...ir.builder import Builder
 from ...ir.errors import PassError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
+from ...ir.types import FLOATING
+from ...ops.contraction import parse_spec
 from ...ops.definition import Rules, zeros
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
@@ -85,6 +87,7 @@ class _Transposition:
         cut = op.name == "tensor.select" or any(value in self.cut for value in pulled)
         if cut and op.name != "tensor.select":
             b = _AbsorbingBuilder(self.graph, None, op.location)
+            b.cotangents = {value for value in pulled if value is not None}
         if op.name == LINEAR.name:
             found = pull_linear(b, self.graph, op, pulled, self.module)
         elif op.name in CONTROL:
@@ -102,8 +105,8 @@ class _Transposition:
                     f"at {op.location}"
                 )
             self.cotangents.setdefault(value, []).append(cotangent)
-            # The first factor of mul_no_nan is a cotangent that was cut before: so is what goes to the second.
-            if cut or (op.name == "ad.mul_no_nan" and position == 1):
+            # The first factor of these is a cotangent that was cut before: so is what goes to the second.
+            if cut or (op.name in ("ad.mul_no_nan", "ad.contract_no_nan") and position == 1):
                 self.cut.add(cotangent)
         return True
 
@@ -143,15 +146,27 @@ class _Transposition:
 class _AbsorbingBuilder(Builder):
     """Writes products with a cut cotangent so that its exact zeros absorb NaN and infinity.
 
-    Transpose rules write the cotangent first: ``b.mul(ct, residual)``, ``b.div(ct, residual)``.
+    Transpose rules write the cotangent first: ``b.mul(ct, residual)``, ``b.div(ct, residual)``. Of a contraction it is
+    either operand; ``cotangents`` are the ones being pulled.
     """
 
-    __slots__ = ()
+    __slots__ = ("cotangents",)
+    cotangents: set[Value]
 
     def mul(self, x: Value, y: Value) -> Value:
         """A product; absorbing unless ``y`` is surely finite."""
         name = "tensor.mul" if _surely_finite(y) else "ad.mul_no_nan"
         return self.build(name, x, y).result
+
+    def contract(self, x: Value, y: Value, *, spec: str) -> Value:
+        """A contraction; absorbing unless the residual is surely finite."""
+        cotangent, residual = (y, x) if y in self.cotangents else (x, y)
+        if _surely_finite(residual) or residual.type.dtype not in FLOATING:
+            return self.build("tensor.contract", x, y, spec=spec).result
+        if cotangent is y:
+            labels = parse_spec(spec)
+            spec = f"{labels.y},{labels.x}->{labels.out}"
+        return self.build("ad.contract_no_nan", cotangent, residual, spec=spec).result
 
     def div(self, x: Value, y: Value) -> Value:
         """A quotient; absorbing unless ``y`` is a constant."""

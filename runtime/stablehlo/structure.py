@@ -215,6 +215,16 @@ def contract(w: Writer, op: Operation, x: Tensor, y: Tensor) -> Tensor:
     return w.convert(w.transpose(product, [produced.index(label) for label in spec.out]), x.type.dtype)
 
 
+def contract_no_nan(w: Writer, op: Operation, x: Tensor, y: Tensor) -> Tensor:
+    """The contraction, without the elements of ``y`` that meet zeros of ``x`` alone where they are not finite."""
+    zero = w.full(y.type, 0)
+    finite = w.op("is_finite", [y], y.type.with_dtype(np.bool_))
+    clean = contract(w, op, x, w.select(finite, y, zero))
+    hits = w.convert(w.compare(x, w.full(x.type, 0), "ne"), x.type.dtype)
+    reached = contract(w, op, hits, w.select(finite, zero, w.full(y.type, 1)))
+    return w.select(w.compare(reached, w.full(reached.type, 0), "gt"), contract(w, op, x, y), clean)
+
+
 def cholesky(w: Writer, op: Operation, x: Tensor) -> Tensor:
     """The factor of the matrix made Hermitian. StableHLO leaves open what stands above the diagonal."""
     if not x.type.size:

@@ -79,6 +79,7 @@ ROWS: Final[dict[str, Row]] = {
     "tensor.argmin": structure.position("minimum"),
     "tensor.cumsum": structure.cumsum,
     "tensor.contract": structure.contract,
+    "ad.contract_no_nan": structure.contract_no_nan,
     "tensor.gather": indexing.gather,
     "tensor.scatter_add": indexing.scatter_add,
     "tensor.scatter": indexing.scatter,

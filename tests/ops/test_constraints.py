@@ -35,6 +35,10 @@ def _violations():
             found[name, "C1"] = ([_t(2), _t(3)], {})
             found[name, "C2"] = ([_t(2), _t(2, dtype=np.float32)], {})
             found[name, "C3"] = ([_t(2, dtype=COMPLEX)] * 2, {})
+        elif cls and issubclass(cls, mixad.ops.special_gamma.IncompleteBeta):
+            found[name, "C1"] = ([_t(2), _t(2), _t(3)], {})
+            found[name, "C2"] = ([_t(2), _t(2), _t(2, dtype=np.float32)], {})
+            found[name, "C3"] = ([_t(2, dtype=COMPLEX)] * 3, {})
         elif cls and issubclass(cls, mixad.ops.reductions.Reduction):
             found[name, "C1"] = ([_t(2, 3)], {"axes": (1, 0)})
             found[name, "C2"] = ([_t(2, dtype=_refused(cls.dtypes))], {"axes": (0,)})
@@ -87,16 +91,65 @@ EXPLICIT = {
     ("tensor.contract", "C2"): ([_t(2, 8), _t(4, 3)], {"spec": "ik,kj->ij"}),
     ("tensor.contract", "C3"): ([_t(2, 3), _t(3, 2, dtype=INT)], {"spec": "ik,kj->ij"}),
     ("tensor.contract", "C4"): ([_t(2, 2), _t(2, 2)], {"spec": "ii,ij->j"}),
+    ("ad.contract_no_nan", "C1"): ([_t(2, 3), _t(3)], {"spec": "ik,kj->ij"}),
+    ("ad.contract_no_nan", "C2"): ([_t(2, 8), _t(4, 3)], {"spec": "ik,kj->ij"}),
+    ("ad.contract_no_nan", "C3"): ([_t(2, 3), _t(3, 2, dtype=INT)], {"spec": "ik,kj->ij"}),
+    ("ad.contract_no_nan", "C4"): ([_t(2, 2), _t(2, 2)], {"spec": "ii,ij->j"}),
+    ("ad.contract_no_nan", "C5"): ([_t(2, 3, dtype=INT), _t(3, 2, dtype=INT)], {"spec": "ik,kj->ij"}),
     ("tensor.iota", "C1"): ([], {"shape": (2,), "axis": 1, "dtype": np.dtype(FLOAT)}),
     ("tensor.iota", "C2"): ([], {"shape": (2,), "axis": 0, "dtype": np.dtype(FLAG)}),
     ("tensor.polygamma", "C1"): ([_t(2, dtype=COMPLEX)], {"n": 1}),
     ("tensor.polygamma", "C2"): ([_t(2)], {"n": -1}),
     ("tensor.expn", "C1"): ([_t(2, dtype=COMPLEX)], {"n": 1}),
     ("tensor.expn", "C2"): ([_t(2)], {"n": -1}),
-    ("tensor.betainc", "C1"): ([_t(2), _t(2), _t(3)], {}),
-    ("tensor.betainc", "C2"): ([_t(2), _t(2), _t(2, dtype=np.float32)], {}),
-    ("tensor.betainc", "C3"): ([_t(2, dtype=COMPLEX)] * 3, {}),
+    ("linalg.matrix_function", "C1"): ([_t(2)], {"function": "expm"}),
+    ("linalg.matrix_function", "C2"): ([_t(2, 2, dtype=INT)], {"function": "expm"}),
+    ("linalg.matrix_function", "C3"): ([_t(2, 3)], {"function": "expm"}),
+    ("linalg.matrix_function", "C4"): ([_t(2, 2)], {"function": "tanm"}),
+    ("linalg.matrix_function_derivative", "C1"): ([_t(2)] * 3, {"function": "expm"}),
+    ("linalg.matrix_function_derivative", "C2"): ([_t(2, 2, dtype=INT)] * 3, {"function": "expm"}),
+    ("linalg.matrix_function_derivative", "C3"): ([_t(2, 3)] * 3, {"function": "expm"}),
+    ("linalg.matrix_function_derivative", "C4"): ([_t(2, 2), _t(0, 2, 2), _t(2, 2)], {"function": "tanm"}),
+    ("linalg.matrix_function_derivative", "C5"): ([_t(2, 2), _t(2, 2), _t(2, 2)], {"function": "expm"}),
+    ("linalg.matrix_function_derivative", "C6"): (
+        [_t(2, 2), _t(0, 2, 2), _t(2, 2, dtype=np.float32)],
+        {"function": "expm"},
+    ),
+    ("linalg.sylvester", "C1"): ([_t(2)] * 3, {}),
+    ("linalg.sylvester", "C2"): ([_t(2, 2, dtype=INT)] * 3, {}),
+    ("linalg.sylvester", "C3"): ([_t(2, 3), _t(2, 2), _t(2, 2)], {}),
+    ("linalg.sylvester", "C4"): ([_t(2, 2), _t(3, 3), _t(3, 2)], {}),
+    ("linalg.sylvester", "C5"): ([_t(2, 2), _t(2, 2), _t(2, 2, dtype=np.float32)], {}),
     ("tensor.convert", "C1"): ([_t(2, dtype=COMPLEX)], {"dtype": np.dtype(FLOAT)}),
+}
+EXPLICIT |= {
+    ("tensor.complex", "C1"): ([_t(2), _t(3)], {}),
+    ("tensor.complex", "C2"): ([_t(2), _t(2, dtype=INT)], {}),
+    ("tensor.complex", "C3"): ([_t(2, dtype=np.float16)] * 2, {}),
+    ("tensor.sort", "C1"): ([_t(2)], {"axis": 1}),
+    ("tensor.argsort", "C1"): ([_t(2)], {"axis": -1}),
+    ("fft.irfft", "C4"): ([_t(3, dtype=COMPLEX)], {"axis": 0, "size": 6}),
+}
+for _name in ("fft", "ifft", "rfft", "irfft"):
+    _size = {"size": 4} if _name == "irfft" else {}
+    EXPLICIT |= {
+        (f"fft.{_name}", "C1"): ([_t(3)], {"axis": 1, **_size}),
+        (f"fft.{_name}", "C2"): ([_t(3, 0)], {"axis": 1, **_size}),
+        (f"fft.{_name}", "C3"): ([_t(3, dtype=np.float16)], {"axis": 0, **_size}),
+    }
+for _name in ("solve", "det", "slogdet", "cholesky", "qr", "eigh", "eig", "svd", "pinv"):
+    _cutoff = {"cutoff": 1e-9} if _name == "pinv" else {}
+    _more = [_t(3, 1)] if _name == "solve" else []
+    EXPLICIT |= {
+        (f"linalg.{_name}", "C1"): ([_t(3), *_more], _cutoff),
+        (f"linalg.{_name}", "C2"): ([_t(3, 3, dtype=np.float16), *_more], _cutoff),
+    }
+    if _name not in ("svd", "pinv"):
+        _wrong = _t(2, 3, dtype=COMPLEX if _name == "eig" else FLOAT)
+        EXPLICIT[f"linalg.{_name}", "C3"] = ([_wrong, *_more], {})
+EXPLICIT |= {
+    ("linalg.solve", "C4"): ([_t(3, 3), _t(2, 1)], {}),
+    ("linalg.solve", "C5"): ([_t(3, 3), _t(3, 1, dtype=np.float32)], {}),
 }
 for _name, _kind in (("tensor.scatter_add", FLOAT), ("tensor.scatter", INT)):
     _x = _t(4, dtype=_kind)

@@ -38,9 +38,9 @@ def flops(op: Operation) -> int | None:
     """
     if op.name in MOVES:
         return 0
-    if op.definition.dialect in ("control", "ad") and op.name != "ad.mul_no_nan":
+    if op.definition.dialect in ("control", "ad") and not op.name.endswith("_no_nan"):
         return None
-    if op.name == "tensor.contract":
+    if op.name in ("tensor.contract", "ad.contract_no_nan"):
         return _contraction(op)
     read = max((value.type.size for value in op.operands[:1]), default=0)
     written = max((value.type.size for value in op.results), default=0)
