@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...ir.attributes import SymbolRef
 from ...ir.builder import Builder
 from ...ir.graph import Graph, Operation, Value
@@ -25,71 +27,94 @@ from .functional import (
 def push_scan(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: Module) -> Pushed:
     """Cut the body: a loop that hands on residuals, and a linear loop over tangents."""
     loop = Loop(op)
-    body = module[loop.body]
-    count, scanned = len(loop.carry), len(loop.carry) + len(loop.xs)
+    wrt, outputs = _activity(loop, tangents, module)
+    first, second = cut(module[loop.body], wrt, outputs, module)
+    results, residuals = _forward_scan(graph, loop, first, module)
+    found = _linear_scan(b, graph, loop, second, residuals, wrt, tangents, [results[i] for i in outputs], module)
+    pushed = dict(zip(outputs, found, strict=True))
+    return [(result, pushed.get(i)) for i, result in enumerate(results)]
+
+
+def _activity(loop: Loop, tangents: Parts, module: Module) -> tuple[list[int], list[int]]:
+    """Which inputs and outputs of the body have tangents."""
+    body, count = module[loop.body], len(loop.carry)
     carry = {i for i in range(count) if tangents[i] is not None}
-    others = [i for i in range(count, len(op.operands)) if tangents[i] is not None]
+    others = [i for i in range(count, len(loop.op.operands)) if tangents[i] is not None]
     while True:  # a tangent that enters the carry in one step is there in the next
         reached = active_outputs(body, [*sorted(carry), *others])
         if {i for i in reached if i < count} <= carry:
-            break
+            return [*sorted(carry), *others], [*sorted(carry), *sorted(i for i in reached if i >= count)]
         carry |= {i for i in reached if i < count}
-    wrt = [*sorted(carry), *others]
-    outputs = [*sorted(carry), *sorted(i for i in reached if i >= count)]
-    first, second = cut(body, wrt, outputs, module)
-    residuals = first.outputs[len(body.outputs) :]
+
+
+def _forward_scan(
+    graph: Graph, loop: Loop, first: Graph, module: Module
+) -> tuple[Sequence[Value], list[tuple[Value, bool]]]:
+    """Put the loop over the first half in the loop's place. Returns its results, and the residuals in the order of the
+    second half's inputs, each with whether it is the same in all steps (the others are scanned)."""
+    op, count, scanned = loop.op, len(loop.carry), len(loop.carry) + len(loop.xs)
+    kept = len(op.results)
+    residuals = first.outputs[kept:]
     # A residual that is an input of the loop is there already: scanned, or the same in all steps.
     known = {value: i for i, value in enumerate(first.inputs) if i >= count}
     fresh = [value for value in residuals if value not in known]
-    first.set_outputs([*first.outputs[: len(body.outputs)], *fresh])
-    first.name = module.add(named(first, f"{loop.body}_forward")).name
+    first.set_outputs([*first.outputs[:kept], *fresh])
+    name = module.add(named(first, f"{loop.body}_forward")).name
     stacked = [value.type.with_shape((loop.length, *value.type.shape)) for value in fresh]
-    forward = insert(
-        graph,
-        op,
-        SCAN,
-        op.operands,
-        [*(value.type for value in op.results), *stacked],
-        op.location,
-        **{**op.attributes, "body": SymbolRef(first.name), "tangents": ()},
-    )
-    sources = dict(zip(fresh, forward.results[len(op.results) :], strict=True))
-    graph.replace(op, forward.results[: len(op.results)])
+    types = [*(value.type for value in op.results), *stacked]
+    attributes = {**op.attributes, "body": SymbolRef(name), "tangents": ()}
+    forward = insert(graph, op, SCAN, op.operands, types, op.location, **attributes)
+    graph.replace(op, forward.results[:kept])
+    sources = dict(zip(fresh, forward.results[kept:], strict=True))
+    given = [
+        (op.operands[known[value]], known[value] >= scanned) if value in known else (sources[value], False)
+        for value in residuals
+    ]
+    return forward.results[:kept], given
 
-    is_const = [value in known and known[value] >= scanned for value in residuals]
-    given = [op.operands[known[value]] if value in known else sources[value] for value in residuals]
-    xs = [i for i, const in enumerate(is_const) if not const]
-    consts = [i for i, const in enumerate(is_const) if const]
+
+def _linear_scan(
+    b: Builder,
+    graph: Graph,
+    loop: Loop,
+    second: Graph,
+    residuals: Sequence[tuple[Value, bool]],
+    wrt: Sequence[int],
+    tangents: Parts,
+    like: Sequence[Value],
+    module: Module,
+) -> Sequence[Value]:
+    """The loop over the second half, whose inputs are residuals, then tangents; results with the types of ``like``."""
+    operands, count, scanned = loop.op.operands, len(loop.carry), len(loop.carry) + len(loop.xs)
+    xs = [i for i, (_, constant) in enumerate(residuals) if not constant]
+    consts = [i for i, (_, constant) in enumerate(residuals) if constant]
     t_carry, t_xs, t_consts = (
-        [i for i in wrt if low <= i < high] for low, high in ((0, count), (count, scanned), (scanned, len(op.operands)))
+        [i for i in wrt if low <= i < high] for low, high in ((0, count), (count, scanned), (scanned, len(operands)))
     )
-    start = len(residuals)
-    at = {i: start + position for position, i in enumerate(wrt)}
+    at = {i: len(residuals) + position for position, i in enumerate(wrt)}
     second.reorder_inputs([*(at[i] for i in t_carry), *xs, *(at[i] for i in t_xs), *consts, *(at[i] for i in t_consts)])
     name = module.add(named(second, f"{loop.body}_linear")).name
-    operands = [
-        *given_tangents(b, op.operands, tangents, t_carry),
-        *(given[i] for i in xs),
-        *given_tangents(b, op.operands, tangents, t_xs),
-        *(given[i] for i in consts),
-        *given_tangents(b, op.operands, tangents, t_consts),
+    given = [
+        *given_tangents(b, operands, tangents, t_carry),
+        *(residuals[i][0] for i in xs),
+        *given_tangents(b, operands, tangents, t_xs),
+        *(residuals[i][0] for i in consts),
+        *given_tangents(b, operands, tangents, t_consts),
     ]
-    linear = insert(
+    return insert(
         graph,
         b.before,
         SCAN,
-        operands,
-        [forward.results[i].type for i in outputs],
+        given,
+        [value.type for value in like],
         b.location,
         body=SymbolRef(name),
         carry=len(t_carry),
         xs=len(xs) + len(t_xs),
         length=loop.length,
-        reverse=op.attributes["reverse"],
+        reverse=loop.op.attributes["reverse"],
         tangents=(len(t_xs), len(t_consts)),
-    )
-    found = dict(zip(outputs, linear.results, strict=True))
-    return [(forward.results[i], found.get(i)) for i in range(len(op.results))]
+    ).results
 
 
 def pull_scan(b: Builder, graph: Graph, op: Operation, cotangents: Parts, module: Module) -> list[Value | None]:
