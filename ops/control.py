@@ -125,9 +125,9 @@ SCAN = _define(
 
 Operands: the initial carry (``carry`` many), scanned arrays (``xs`` many), whose leading axis has one element a step,
 constants. Results: the final carry, and each y of the steps stacked along a leading axis. With ``reverse`` the steps
-run from the last element to the first. ``tangents`` = (xs, consts) says how many of the last scanned arrays and constants,
-beside the whole carry, it is linear in, where it is the linear part of another one. (V5) types are those of the
-function.""",
+run from the last element to the first. ``tangents`` = (xs, consts) says how many of the last scanned arrays and
+constants, beside the whole carry, it is linear in, where it is the linear part of another one. (V5) types are those of
+the function.""",
     tangents=(),
 )
 WHILE = _define(
