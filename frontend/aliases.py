@@ -1,12 +1,12 @@
 """Public names of modules that live elsewhere: ``mixad.mindspore`` is `mixad.frontend.mindspore`, ``mixad.numpy`` is
-`mixad.frontend.namespace`, the same modules."""
+`mixad.frontend.namespace`, ``mixad.scipy`` is `mixad.frontend.scipy`, the same modules."""
 
 from __future__ import annotations
 
 import sys
 from types import ModuleType
 
-from . import mindspore, namespace
+from . import mindspore, namespace, scipy
 
 
 def publish(alias: str, module: ModuleType) -> None:
@@ -21,3 +21,4 @@ def publish(alias: str, module: ModuleType) -> None:
 PACKAGE = __name__.partition(".")[0]
 publish(f"{PACKAGE}.mindspore", mindspore)
 publish(f"{PACKAGE}.numpy", namespace)
+publish(f"{PACKAGE}.scipy", scipy)

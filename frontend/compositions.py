@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import user_location
-from ..ir.errors import DTypeError, ShapeError
+from ..ir.errors import ShapeError
 from .array import TracedArray
 from .lifting import broadcast_shape, loop_dtypes
 from .operands import as_traced, cast, emit, full, full_like, select, spread, truth
@@ -69,9 +69,14 @@ def _fabs(x: Any) -> TracedArray:
 @composes(np.conjugate)
 def _conjugate(x: Any) -> TracedArray:
     (x,) = _loop(np.conjugate, x)
-    if x.dtype.kind == "c":
-        raise DTypeError(f"np.conjugate of a complex array is not traced, at {user_location(2)}")
-    return TracedArray(x._trace, x._value)
+    return emit("conj", x) if x.dtype.kind == "c" else TracedArray(x._trace, x._value)
+
+
+def squared_magnitude(x: TracedArray) -> TracedArray:
+    """``|x|**2``: of the parts of complex numbers, so that it has derivatives at 0."""
+    if x.dtype.kind != "c":
+        return emit("square", x)
+    return emit("add", *[emit("square", emit(name, x)) for name in ("real", "imag")])
 
 
 @composes(np.isfinite)
@@ -126,6 +131,38 @@ def _modf(x: Any) -> tuple[TracedArray, TracedArray]:
     return rest, whole
 
 
+@composes(np.ldexp)
+def _ldexp(x: Any, exponent: Any) -> TracedArray:
+    """In two steps, so that the power of two neither overflows nor vanishes before the result does."""
+    dtypes = loop_dtypes(np.ldexp, (x, exponent))
+    shape = broadcast_shape("np.ldexp", [as_traced(each).shape for each in (x, exponent)])
+    x, number = spread(cast(as_traced(x), dtypes[0]), shape), spread(cast(as_traced(exponent), dtypes[1]), shape)
+    half = emit("floor_divide", number, full_like(number, 2))
+    first, second = (_power_of_two(power, x.dtype) for power in (half, emit("sub", number, half)))
+    return emit("mul", emit("mul", x, first), second)
+
+
+def _power_of_two(exponent: TracedArray, dtype: np.dtype[Any]) -> TracedArray:
+    exponent = cast(exponent, dtype)
+    return _fixed(emit("pow", full_like(exponent, 2), exponent))
+
+
+@composes(np.frexp)
+def _frexp(x: Any) -> tuple[TracedArray, TracedArray]:
+    (x,) = _loop(np.frexp, x)
+    usable = emit("logical_and", emit("is_finite", x), compare(x, 0, "ne"))
+    size = _fixed(select(usable, emit("abs", x), full_like(x, 1)))
+    exponent = emit("floor", emit("mul", emit("log", size), full_like(x, 1 / math.log(2))))
+    # The logarithm is rounded: a mantissa outside of [1, 2) says by how much.
+    mantissa = emit("div", size, _power_of_two(exponent, x.dtype))
+    exponent = emit("add", exponent, cast(compare(mantissa, 2, "ge"), x.dtype))
+    exponent = emit("sub", exponent, cast(compare(mantissa, 1, "lt"), x.dtype))
+    exponent = emit("add", exponent, full_like(x, 1))
+    scaled = _ldexp(x, cast(emit("neg", exponent), np.int32))
+    whole = select(usable, exponent, full_like(x, 0))
+    return select(usable, scaled, x), cast(whole, np.int32)
+
+
 # --- logic ---------------------------------------------------------------------------------------
 
 
@@ -161,6 +198,18 @@ def _left_shift(x: Any, y: Any) -> TracedArray:
     bits = 8 * x.dtype.itemsize
     shifted = emit("mul", x, _integer_power(full_like(x, 2), emit("minimum", y, full_like(y, bits - 1))))
     return select(compare(y, bits, "lt"), shifted, full_like(x, 0))
+
+
+@composes(np.right_shift)
+def _right_shift(x: Any, y: Any) -> TracedArray:
+    result, y = _loop(np.right_shift, x, y)
+    # In steps that no power of two overflows, which round down as one does.
+    count = emit("minimum", y, full_like(y, 8 * result.dtype.itemsize))
+    half = emit("floor_divide", count, full_like(count, 2))
+    for part in (half, half, emit("remainder", count, full_like(count, 2))):
+        steps = emit("minimum", part, full_like(part, 8 * result.dtype.itemsize // 2))
+        result = emit("floor_divide", result, _integer_power(full_like(result, 2), steps))
+    return result
 
 
 # --- powers, exponentials and logarithms ---------------------------------------------------------
@@ -332,5 +381,17 @@ def _reciprocal(x: Any) -> TracedArray:
     return select(compare(size, 1, "eq"), x, full_like(x, 0))
 
 
+def _sign(x: Any) -> TracedArray:
+    dtypes = loop_dtypes(np.sign, (x,))
+    if dtypes[0].kind != "c":
+        return elementwise(np.sign, (x,), dtypes)
+    (x,) = _loop(np.sign, x)
+    size = emit("abs", x)
+    at_zero = compare(size, 0, "eq")
+    direction = emit("div", x, cast(select(at_zero, full_like(size, 1), size), x.dtype))
+    return select(at_zero, full_like(x, 0), direction)
+
+
+COMPOSED[np.sign] = _sign
 COMPOSED[np.power] = _power
 COMPOSED[np.reciprocal] = _reciprocal

@@ -15,7 +15,7 @@ from .functions import FUNCTIONS, name_of
 from .numpy_functions.creation import copied, imag
 from .operands import as_traced, cast, spread
 from .ufuncs import COMPOSED, ELEMENTWISE, call, operate, operate_in_place, write_out
-from .views import assign
+from .views import assign, update
 
 __all__ = ["compositions", "numpy_functions"]
 
@@ -155,6 +155,16 @@ def _put(self: TracedArray, indices: Any, values: Any, mode: str = "raise") -> N
     raise TraceError(f"x.put is not traced, at {user_location(2)}; write x[indices] = values")
 
 
+def _sort(self: TracedArray, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+    """Sort this array in place."""
+    update(self, FUNCTIONS[np.sort](self, axis, kind, order, stable=stable))
+
+
+def _partition(self: TracedArray, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
+    """Partition this array in place: sorted altogether."""
+    update(self, FUNCTIONS[np.partition](self, kth, axis, kind, order))
+
+
 def _memory(name: str) -> Callable[..., Any]:
     def method(self: TracedArray, *args: Any, **kwargs: Any) -> Any:
         raise TraceError(f"x.{name}() looks at memory, which a traced array does not have, at {user_location(2)}")
@@ -172,7 +182,8 @@ def _matrix_transpose(self: TracedArray) -> Any:
 _FUNCTIONS = (
     *(np.sum, np.prod, np.mean, np.var, np.std, np.max, np.min, np.argmax, np.argmin, np.any, np.all),
     *(np.cumsum, np.cumprod, np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.clip, np.round, np.dot),
-    *(np.copy, np.trace, np.diagonal, np.nonzero, np.choose, np.compress),
+    *(np.copy, np.trace, np.diagonal, np.nonzero, np.choose, np.compress, np.argsort, np.argpartition),
+    *(np.searchsorted,),
 )
 _METHODS: dict[str, Any] = {
     **{
@@ -188,14 +199,15 @@ _METHODS: dict[str, Any] = {
     "astype": _astype,
     "fill": _fill,
     "put": _put,
+    "sort": _sort,
+    "partition": _partition,
     "T": property(lambda self: FUNCTIONS[np.transpose](self), doc="The transposed array."),
     "mT": property(_matrix_transpose, doc="The array with its last two axes swapped."),
     "real": property(lambda self: FUNCTIONS[np.real](self), doc="The real part."),
     "imag": property(lambda self: imag(self), doc="The imaginary part."),
     "flat": property(lambda self: iter(self.reshape(-1)), doc="An iterator over the elements."),
     **{
-        name: _memory(name)
-        for name in ("view", "tobytes", "tofile", "dump", "dumps", "byteswap", "setflags", "resize", "sort")
+        name: _memory(name) for name in ("view", "tobytes", "tofile", "dump", "dumps", "byteswap", "setflags", "resize")
     },
 }
 #: NumPy calls these on the elements of object arrays: ``np.sin(array_of_objects)`` calls ``x.sin()``.

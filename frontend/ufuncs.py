@@ -6,6 +6,7 @@ compositions, those that are several operations.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -191,7 +192,20 @@ def call(ufunc: np.ufunc, inputs: tuple[Any, ...]) -> Any:
         return composition(*inputs)
     if ufunc in ELEMENTWISE:
         return elementwise(ufunc, inputs)
-    raise _not_traced(ufunc, "__call__")
+    composition = _of_scipy(ufunc)
+    if composition is None:
+        raise _not_traced(ufunc, "__call__")
+    COMPOSED[ufunc] = composition
+    return composition(*inputs)
+
+
+def _of_scipy(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    """What a ufunc of SciPy is, which nobody can have without having imported SciPy."""
+    if getattr(sys.modules.get("scipy.special"), ufunc.__name__, None) is not ufunc:
+        return None
+    from .scipy.special import TRACED
+
+    return TRACED.get(ufunc.__name__)
 
 
 def apply(ufunc: np.ufunc, *inputs: Any) -> TracedArray:

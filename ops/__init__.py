@@ -19,6 +19,7 @@ from . import (
     special_bessel,
     special_errors,
     special_gamma,
+    special_linalg,
     trigonometry,
 )
 from .definition import Op, Rules, Sample, full, operation, sample, zeros
@@ -48,6 +49,7 @@ __all__ = [
     "special_bessel",
     "special_errors",
     "special_gamma",
+    "special_linalg",
     "trigonometry",
     "zeros",
 ]

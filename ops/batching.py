@@ -37,6 +37,7 @@ ATTRIBUTES: Final[dict[str, Callable[[Any, int], Any]]] = {
     "dtype": lambda dtype, size: dtype,
     "reverse": lambda reverse, size: reverse,
     "n": lambda n, size: n,
+    "function": lambda function, size: function,
     "cutoff": lambda cutoff, size: cutoff,
 }
 

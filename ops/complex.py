@@ -18,7 +18,10 @@ from .arithmetic import check_same
 from .definition import Array, Op, full, operation, sample
 from .elementwise import Unary, check_dtype
 
-_COMPLEX_OF = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
+_COMPLEX_OF: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype(np.float32): np.dtype(np.complex64),
+    np.dtype(np.float64): np.dtype(np.complex128),
+}
 _REAL_OF = {wide: narrow for narrow, wide in _COMPLEX_OF.items()}
 _POINTS = (sample(np.array([1 + 2j, -0.5j, -3.0])), sample(np.array(2 - 1j)))
 
@@ -108,7 +111,7 @@ class Complex(Op):
     @staticmethod
     def evaluate(x: Array, y: Array) -> Any:
         x, y = np.asarray(x), np.asarray(y)
-        result = np.empty(np.broadcast_shapes(x.shape, y.shape), _COMPLEX_OF[x.dtype])
+        result: Array = np.empty(np.broadcast_shapes(x.shape, y.shape), _COMPLEX_OF[x.dtype])
         result.real, result.imag = x, y
         return result
 
@@ -119,4 +122,3 @@ class Complex(Op):
     @staticmethod
     def transpose_y(b: Builder, ct: Value, x: Value, y: Value) -> Value:
         return b.neg(b.imag(ct))
-

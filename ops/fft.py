@@ -20,7 +20,7 @@ from .complex import complex_dtype, real_dtype
 from .definition import Array, Op, Sample, full, operation, sample
 from .elementwise import check_dtype
 
-_REAL = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+_REAL: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 _SIGNAL = np.array([1 + 2j, -0.5j, -3.0, 0.25, 1j])
 _SHEET = (np.arange(6) + 1j * np.arange(6)[::-1] ** 2).reshape(2, 3)
 

@@ -22,7 +22,7 @@ from ..ir.errors import ShapeConstraint
 from ..ir.graph import Value
 from ..ir.types import COMPLEX, TensorType
 from . import matrices as m
-from .complex import as_dtype, complex_dtype, real_dtype, real_part
+from .complex import as_dtype, real_dtype, real_part
 from .definition import Array, Op, full, operation, sample
 from .elementwise import check_dtype
 from .shape import check_same_dtype
@@ -30,8 +30,8 @@ from .shape import check_same_dtype
 _GENERAL = np.array([[2.0, 0.3, -0.5], [0.7, 1.6, 0.4], [-0.2, 0.9, -1.4]])
 _POSITIVE = np.array([[2.0, 0.3, -0.5], [0.3, 1.6, 0.4], [-0.5, 0.4, 1.1]])
 _STACK = np.stack([_POSITIVE[:2, :2], _POSITIVE[1:, 1:]])
-_TALL = np.array([[1.0, 0.4], [-0.3, 1.2], [0.6, -0.7], [0.2, 0.1]])
-_HALVES = np.stack([_TALL[:3], _TALL[1:]])
+_TALL = np.array([[1.0, 0.4], [-0.3, 1.2], [0.6, -0.7]])
+_WIDE = np.stack([_TALL.T, np.array([[0.2, 1.3, -0.4], [0.9, 0.1, 0.5]])])
 _APART = np.array([[1.5, 0.2, -0.1], [0.3, -0.8, 0.25], [0.15, -0.2, 0.4]])
 
 
@@ -149,7 +149,7 @@ class Cholesky(Op):
     the lower triangle and half of the diagonal (Murray 2016, section 3).
     """
 
-    samples = (sample(_POSITIVE), sample(_STACK), sample((0, 2, 2)))
+    samples = (sample(_POSITIVE), sample(_STACK[:1]))
 
     @staticmethod
     def infer(a: TensorType) -> TensorType:
@@ -182,7 +182,7 @@ class QR(Op):
     derivative needs full rank (Walter and Lehmann 2010, section 3).
     """
 
-    samples = (sample(_GENERAL), sample(_TALL), sample(_HALVES))
+    samples = (sample(_TALL), sample(_STACK))
 
     @staticmethod
     def infer(a: TensorType) -> tuple[TensorType, TensorType]:
@@ -228,7 +228,7 @@ class Eigh(Op):
     (Giles 2008, section 3.1).
     """
 
-    samples = (sample(_POSITIVE), sample(_STACK), sample((0, 2, 2)))
+    samples = (sample(_POSITIVE), sample(_STACK[:1]))
 
     @staticmethod
     def infer(a: TensorType) -> tuple[TensorType, TensorType]:
@@ -258,7 +258,7 @@ class Eig(Op):
     the values needs linearly independent vectors, that of the vectors distinct values (Giles 2008, section 3.1).
     """
 
-    samples = (sample(_APART + 0.1j * _POSITIVE), sample(_APART[None, :2, :2] + 0j), sample(np.zeros((0, 2, 2), complex)))
+    samples = (sample(_APART + 0.1j * _POSITIVE), sample(_APART[None, :2, :2] + 0j))
 
     @staticmethod
     def infer(a: TensorType) -> tuple[TensorType, TensorType]:
@@ -289,7 +289,7 @@ class SVD(Op):
     `mixad.ops.linalg` (Townsend 2016).
     """
 
-    samples = (sample(_GENERAL), sample(_TALL), sample(np.swapaxes(_HALVES, 1, 2)), sample((0, 2, 3)))
+    samples = (sample(_TALL), sample(_WIDE))
 
     @staticmethod
     def infer(a: TensorType) -> tuple[TensorType, TensorType, TensorType]:
@@ -306,9 +306,7 @@ class SVD(Op):
         return u, s, np.conj(np.swapaxes(v, -1, -2))
 
     @staticmethod
-    def jvp_a(
-        b: Builder, da: Value, a: Value, *, out: tuple[Value, Value, Value]
-    ) -> tuple[Value, Value, Value]:
+    def jvp_a(b: Builder, da: Value, a: Value, *, out: tuple[Value, Value, Value]) -> tuple[Value, Value, Value]:
         u, s, vh = out
         v = m.adjoint(b, vh)
         inner = m.product(b, m.adjoint(b, u), m.product(b, da, v))
@@ -337,16 +335,11 @@ def _outside(b: Builder, u: Value, change: Value, reciprocal: Value) -> Value:
 class Pinv(Op):
     """Moore-Penrose pseudo-inverses: singular values up to ``cutoff`` times the largest count as zero.
 
-    (C1) ``a`` is a stack of matrices, (C2) of LAPACK's element types. The derivative is that at constant rank (Golub and
-    Pereyra 1973, equation 4.12), which no repeated singular value disturbs.
+    (C1) ``a`` is a stack of matrices, (C2) of LAPACK's element types. The derivative is that at constant rank (Golub
+    and Pereyra 1973, equation 4.12), which no repeated singular value disturbs.
     """
 
-    samples = (
-        sample(_TALL, cutoff=1e-12),
-        sample(_HALVES, cutoff=1e-6),
-        sample(_TALL.T.copy(), cutoff=1e-12),
-        sample(_GENERAL, cutoff=1e-12),
-    )
+    samples = (sample(_TALL, cutoff=1e-12), sample(_WIDE, cutoff=1e-6))
 
     @staticmethod
     def infer(a: TensorType, *, cutoff: float) -> TensorType:

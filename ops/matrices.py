@@ -12,7 +12,7 @@ from ..ir.errors import ShapeConstraint
 from ..ir.graph import Value
 from ..ir.types import TensorType
 from .complex import conjugate, real_part
-from .definition import full, zeros
+from .definition import Array, full, zeros
 from .elementwise import check_dtype
 
 #: Element types that LAPACK has.
@@ -156,7 +156,7 @@ def turned(b: Builder, v: Value, dv: Value, *others: tuple[Value, Value]) -> Any
     return found if others else found[0]
 
 
-def with_real_peaks(v: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+def with_real_peaks(v: Array, *others: Array) -> tuple[Array, ...]:
     """Arrays whose columns are turned by the phase that makes the largest component of each column of complex ``v``
     real and positive."""
     if v.dtype.kind != "c" or not v.size:
@@ -166,4 +166,3 @@ def with_real_peaks(v: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...
     size = np.abs(peak)
     phase = np.conj(peak) / np.where(size == 0, 1, size)
     return tuple(each * phase.astype(each.dtype) for each in (v, *others))
-

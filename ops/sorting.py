@@ -33,9 +33,7 @@ def _comparable(x: Array) -> Array:
 def rows_along(b: Builder, position: Value, axis: int) -> list[Value]:
     """The indices that read, at each place, the element at ``position`` along ``axis``."""
     shape = position.type.shape
-    return [
-        position if each == axis else b.iota(shape=shape, axis=each, dtype=_INT64) for each in range(len(shape))
-    ]
+    return [position if each == axis else b.iota(shape=shape, axis=each, dtype=_INT64) for each in range(len(shape))]
 
 
 @operation("tensor.argsort")

@@ -23,7 +23,10 @@ from .special_base import Ordered, Special, SpecialPair, binary, call, ordered, 
 
 @operation("tensor.lgamma")
 class Lgamma(Special):
-    """Logarithm of the magnitude of the gamma function; derivative digamma (DLMF 5.2.2). (C1) ``x`` is floating point."""
+    """Logarithm of the magnitude of the gamma function; derivative digamma (DLMF 5.2.2).
+
+    (C1) ``x`` is floating point.
+    """
 
     domain = (0.3, 4.0)
     samples = (*Special.samples, sample(np.array([-0.5, -1.3, -2.7, 30.0])))
@@ -133,7 +136,12 @@ class Zeta(Ordered):
     """
 
     domain = ((1.5, 3.0), (0.6, 3.0))
-    evaluate = ordered("zeta")
+
+    @staticmethod
+    def evaluate(order: Array, x: Array) -> Any:
+        # At 1 it is Riemann's function, which SciPy has for exponents below 1 too.
+        riemann = np.asarray(call("zeta", order)).astype(np.asarray(x).dtype)
+        return np.where(np.equal(x, 1), riemann, call("zeta", order, x))
 
     @staticmethod
     def jvp_x(b: Builder, dx: Value, order: Value, x: Value) -> Value:
@@ -181,13 +189,16 @@ class Gammaincc(Ordered):
         return b.mul(dx, b.neg(_gamma_density(b, order, x)))
 
 
-@operation("tensor.betainc")
-class Betainc(Op):
-    """The regularized incomplete beta function I_x(``p``, ``q``); derivative by ``x``:
-    ``x**(p - 1) * (1 - x)**(q - 1) / beta(p, q)`` (DLMF 8.17.1). Those by ``p`` and ``q`` are refused.
+def _beta_density(b: Builder, p: Value, q: Value, x: Value) -> Value:
+    """``x**(p - 1) * (1 - x)**(q - 1) / beta(p, q)``, by logarithms."""
+    rest = b.sub(full(b, x.type, 1), x)
+    powers = b.add(power_log(b, shifted(b, p, -1), x), power_log(b, shifted(b, q, -1), rest))
+    return b.exp(b.sub(powers, b.lbeta(p, q)))
 
-    (C1) one shape, (C2) one element type, (C3) floating point.
-    """
+
+class IncompleteBeta(Op):
+    """A function of two shapes, held fixed, and ``x``. The constraints: (C1) one shape, (C2) one element type, (C3)
+    floating point."""
 
     elementwise = True
     no_derivative_in = ("p", "q")
@@ -201,15 +212,38 @@ class Betainc(Op):
         check_dtype("C3", x, FLOATING)
         return x
 
+
+@operation("tensor.betainc")
+class Betainc(IncompleteBeta):
+    """The regularized incomplete beta function I_x(``p``, ``q``); derivative by ``x``:
+    ``x**(p - 1) * (1 - x)**(q - 1) / beta(p, q)`` (DLMF 8.17.1). Those by ``p`` and ``q`` are refused.
+
+    (C1) one shape, (C2) one element type, (C3) floating point.
+    """
+
     @staticmethod
     def evaluate(p: Array, q: Array, x: Array) -> Any:
         return call("betainc", p, q, x)
 
     @staticmethod
     def jvp_x(b: Builder, dx: Value, p: Value, q: Value, x: Value) -> Value:
-        rest = b.sub(full(b, x.type, 1), x)
-        powers = b.add(power_log(b, shifted(b, p, -1), x), power_log(b, shifted(b, q, -1), rest))
-        return b.mul(dx, b.exp(b.sub(powers, b.lbeta(p, q))))
+        return b.mul(dx, _beta_density(b, p, q, x))
+
+
+@operation("tensor.betaincc")
+class Betaincc(IncompleteBeta):
+    """The complement of `tensor.betainc`, whose derivative is the negative. Those by ``p`` and ``q`` are refused.
+
+    (C1) one shape, (C2) one element type, (C3) floating point.
+    """
+
+    @staticmethod
+    def evaluate(p: Array, q: Array, x: Array) -> Any:
+        return call("betaincc", p, q, x)
+
+    @staticmethod
+    def jvp_x(b: Builder, dx: Value, p: Value, q: Value, x: Value) -> Value:
+        return b.mul(dx, b.neg(_beta_density(b, p, q, x)))
 
 
 # --- exponential integrals -----------------------------------------------------------------------

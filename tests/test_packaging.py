@@ -37,6 +37,14 @@ def sources() -> list[Path]:
     return sorted(found)
 
 
+def assets() -> list[Path]:
+    """The package's other files: those that ``package-data`` names."""
+    named = PROJECT["tool"]["setuptools"]["package-data"]
+    folders = {package: ROOT.joinpath(*package.split(".")[1:]) for package in named}
+    found = [path for package, globs in named.items() for each in globs for path in folders[package].glob(each)]
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
 def test_every_package_is_listed() -> None:
     """A folder that is missing from the list works in a checkout and is absent from a wheel."""
     tree = {".".join(["mixad", *path.parent.parts]) for path in sources()}
@@ -77,7 +85,7 @@ def test_import_is_light() -> None:
 def test_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     """Built from a copy, since setuptools leaves its build folder in the tree, and imported from elsewhere."""
     copy = tmp_path / "source"
-    for path in [*sources(), *map(Path, ["pyproject.toml", "README.md", "LICENSE", "py.typed", "tests/conftest.py"])]:
+    for path in [*sources(), *assets(), *map(Path, ["pyproject.toml", "README.md", "LICENSE", "tests/conftest.py"])]:
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, copy / path)
     build = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
@@ -87,7 +95,7 @@ def test_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         archive.extractall(tmp_path / "installed")
-    assert sorted(names) == sorted(f"mixad/{path.as_posix()}" for path in [*sources(), Path("py.typed")])
+    assert sorted(names) == sorted(f"mixad/{path.as_posix()}" for path in [*sources(), *assets()])
 
     code = f"import importlib\nfor name in {PACKAGES}: print(importlib.import_module(name).__file__)"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}

@@ -104,14 +104,14 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Traced
     no_out("np.choose", out)
     arrays = [as_traced(each) for each in choices]
     dtype = promote(*arrays)
-    index = _bounded(cast(as_traced(a), INT64), len(arrays), mode)
+    index = bounded(cast(as_traced(a), INT64), len(arrays), mode)
     shape = np.broadcast_shapes(index.shape, *[each.shape for each in arrays])
     stacked = emit("concatenate", *[reshape(spread(cast(each, dtype), shape), (1, *shape)) for each in arrays], axis=0)
     where_ = [spread(index, shape), *[iota(shape, axis) for axis in range(len(shape))]]
     return emit("gather", stacked, *where_, axes=tuple(range(len(shape) + 1)))
 
 
-def _bounded(index: TracedArray, size: int, mode: str) -> TracedArray:
+def bounded(index: TracedArray, size: int, mode: str) -> TracedArray:
     """Indices by NumPy's ``mode``: clip, wrap, or left to fail."""
     if mode == "clip":
         low = emit("maximum", index, full_like(index, 0))
@@ -142,9 +142,10 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     x = as_traced(x)
     if x.dtype.kind in "biu":
         return TracedArray(x._trace, x._value)
-    limits = np.finfo(x.dtype) if x.dtype.kind == "f" else None
-    if limits is None:
-        raise TraceError(f"np.nan_to_num of {x.dtype} is not traced, at {user_location(2)}")
+    if x.dtype.kind == "c":
+        parts = [nan_to_num(emit(name, x), True, nan, posinf, neginf) for name in ("real", "imag")]
+        return emit("complex", *parts) if copy else update(x, emit("complex", *parts))
+    limits = np.finfo(x.dtype)
     result = x
     for test, number in (
         (apply(np.isnan, x), nan),
@@ -168,7 +169,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
         number = axis_of(axis, x.ndim)
     index = operand(indices)
     if mode != "raise":
-        index = _bounded(cast(as_traced(index), INT64), x.shape[number], mode)
+        index = bounded(cast(as_traced(index), INT64), x.shape[number], mode)
     elif not isinstance(index, TracedArray):
         array = np.asarray(index)
         index = array.astype(INT64) if not array.size else array
@@ -259,7 +260,7 @@ def triu(m: Any, k: int = 0) -> TracedArray:
     return _triangle(m, k, False)
 
 
-@implements(np.diagonal, np.linalg.diagonal)
+@implements(np.diagonal)
 def diagonal(a: Any, /, offset: int = 0, axis1: Any = 0, axis2: Any = 1) -> TracedArray:
     from .products import diagonal_of
 
@@ -268,6 +269,11 @@ def diagonal(a: Any, /, offset: int = 0, axis1: Any = 0, axis2: Any = 1) -> Trac
     if first == second:
         raise ShapeError(f"axis1 and axis2 are both {first}, at {user_location(2)}; give two axes")
     return diagonal_of(x, int(offset), first, second)
+
+
+@implements(np.linalg.diagonal)
+def matrix_diagonal(x: Any, /, *, offset: int = 0) -> TracedArray:
+    return diagonal(x, offset, -2, -1)
 
 
 @implements(np.diag)

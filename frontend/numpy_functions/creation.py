@@ -141,10 +141,25 @@ def real(val: Any) -> TracedArray:
 @implements(np.imag)
 def imag(val: Any) -> TracedArray:
     x = as_traced(val)
-    if x.dtype.kind == "c":
-        # The real part of x / i.
-        return emit("real", emit("mul", x, full(-1j, x.shape, x.dtype)))
-    return full(0, x.shape, x.dtype)
+    return emit("imag", x) if x.dtype.kind == "c" else full(0, x.shape, x.dtype)
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> TracedArray:
+    x = as_traced(z)
+    found = apply(np.arctan2, imag(x), real(x))
+    return apply(np.multiply, found, 180 / np.pi) if deg else found
+
+
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> TracedArray:
+    """Whether the imaginary parts are small is decided with the numbers of this call."""
+    x = as_traced(a)
+    if x.dtype.kind != "c":
+        return x
+    limit = tol * np.finfo(x.dtype).eps if tol > 1 else tol
+    small = apply(np.less, apply(np.absolute, imag(x)), float(limit))
+    return real(x) if bool(np.all(small)) else x
 
 
 @implements(np.sinc)
@@ -168,6 +183,8 @@ def round(a: Any, decimals: int = 0, out: Any = None) -> TracedArray:
         if decimals < 0:
             raise DTypeError(f"np.round of {x.dtype} to {decimals} decimals is not traced, at {user_location(2)}")
         return cast(x, np.float16) if x.dtype.kind == "b" else copied(x)
+    if x.dtype.kind == "c":
+        return emit("complex", *[round(emit(name, x), decimals) for name in ("real", "imag")])
     if not decimals:
         return emit("round", x)
     scale = full(10.0 ** abs(decimals), x.shape, x.dtype)
@@ -229,3 +246,50 @@ def linspace(
     if dtype is not None:
         result = cast(result, dtype)
     return (result, step) if retstep else result
+
+
+@implements(np.logspace)
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> TracedArray:
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    found = apply(np.power, base, exponents)
+    return found if dtype is None else cast(found, dtype)
+
+
+@implements(np.geomspace)
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> TracedArray:
+    """Of real numbers of one sign."""
+    first, last = as_traced(start), as_traced(stop)
+    ratio = apply(np.log, apply(np.true_divide, last, first))
+    found = apply(np.multiply, first, apply(np.exp, linspace(0.0, ratio, num, endpoint, axis=0)))
+    found = found if axis == 0 else moveaxis(found, 0, axis)
+    return found if dtype is None else cast(found, dtype)
+
+
+@implements(np.ix_)
+def ix_(*args: Any) -> tuple[TracedArray, ...]:
+    """A traced mask is one of this call's numbers."""
+    found = []
+    for position, each in enumerate(args):
+        index: Any = as_traced(each)
+        if index.dtype.kind == "b":
+            index = np.flatnonzero(index)
+        around = tuple(-1 if axis == position else 1 for axis in range(len(args)))
+        found.append(np.reshape(index, around))
+    return tuple(as_traced(each) for each in found)
+
+
+implements(np.diag_indices_from)(lambda arr: np.diag_indices(arr.shape[0], arr.ndim))
+implements(np.tril_indices_from)(lambda arr, k=0: np.tril_indices(arr.shape[-2], k, arr.shape[-1]))
+implements(np.triu_indices_from)(lambda arr, k=0: np.triu_indices(arr.shape[-2], k, arr.shape[-1]))
+
+
+@implements(np.i0)
+def i0(x: Any) -> TracedArray:
+    """By SciPy's Bessel functions, as `mixad.scipy.special.i0`."""
+    point = as_traced(x)
+    point = cast(point, np.float64) if point.dtype.kind in "biu" else point
+    return emit("bessel_i", full(0, point.shape, point.dtype), point)

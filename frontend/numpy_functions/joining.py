@@ -13,7 +13,7 @@ from ..array import TracedArray
 from ..functions import implements
 from ..indexing import read, take_rows
 from ..lifting import promote
-from ..operands import as_traced, axis_of, cast, emit, expand, no_out, part, reshape, spread
+from ..operands import as_traced, axis_of, cast, emit, expand, no_out, part, permute, reshape, spread
 from ..ufuncs import apply
 from .shapes import moveaxis, ravel
 
@@ -238,4 +238,28 @@ def diff(a: Any, n: int = 1, axis: Any = -1, prepend: Any = None, append: Any = 
     for _ in range(n):
         size = x.shape[number]
         x = apply(subtract, part(x, number, min(1, size), size), part(x, number, 0, max(size - 1, 0)))
+    return x
+
+
+@implements(np.apply_along_axis)
+def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> TracedArray:
+    """The function is called once for each vector."""
+    x = as_traced(arr)
+    number = axis_of(axis, x.ndim)
+    last = permute(x, (*(each for each in range(x.ndim) if each != number), number))
+    vectors: Any = reshape(last, (x.size // max(x.shape[number], 1), x.shape[number]))
+    found = stack([func1d(each, *args, **kwargs) for each in vectors])
+    inner = found.ndim - 1
+    found = reshape(found, (*last.shape[:-1], *found.shape[1:]))
+    before = range(number)
+    return permute(found, (*before, *range(x.ndim - 1, x.ndim - 1 + inner), *range(number, x.ndim - 1)))
+
+
+@implements(np.apply_over_axes)
+def apply_over_axes(func: Any, a: Any, axes: Any) -> TracedArray:
+    x = as_traced(a)
+    for axis in axes if isinstance(axes, list | tuple) else (axes,):
+        number = axis_of(axis, x.ndim)
+        found = as_traced(func(x, number))
+        x = found if found.ndim == x.ndim else reshape(found, (*found.shape[:number], 1, *found.shape[number:]))
     return x

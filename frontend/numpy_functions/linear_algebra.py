@@ -1,4 +1,4 @@
-"""Norms, powers of matrices and polynomials."""
+"""Norms, products and powers of matrices, integrals by trapezoids."""
 
 from __future__ import annotations
 
@@ -8,29 +8,23 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import ShapeError, TraceError
+from ...ir.errors import ShapeError
 from ..array import TracedArray
-from ..compositions import safe_sqrt
+from ..compositions import safe_sqrt, squared_magnitude
 from ..functions import implements
-from ..lifting import promote
-from ..operands import as_traced, axis_of, cast, emit, full, full_like, reshape, spread
-from ..ufuncs import apply
-from . import reductions
+from ..operands import as_traced, axis_of, cast, emit, full_like, reshape, spread
+from . import factorizations, reductions, systems
 from .joining import stack
 from .products import einsum, matrix_product
 from .reductions import kept
 from .shapes import moveaxis
-
-
-def _inexact(a: Any) -> TracedArray:
-    x = as_traced(a)
-    return cast(x, np.float64) if x.dtype.kind in "biu" else x
+from .systems import inexact, permute_last
 
 
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> TracedArray:
     """Norms of vectors, and those of matrices that need no decomposition. The derivative of a 2-norm at 0 is 0."""
-    a = _inexact(x)
+    a = inexact(x)
     if axis is None and ord is None:
         return kept(_two_norm(reshape(a, (a.size,)), (0,)), a.shape, tuple(range(a.ndim)), keepdims)
     axes = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -47,8 +41,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
 
 
 def _two_norm(x: TracedArray, axes: tuple[int, ...]) -> TracedArray:
-    squares = emit("square", emit("abs", x) if x.dtype.kind == "c" else x)
-    return safe_sqrt(emit("reduce_sum", squares, axes=tuple(sorted(axes))))
+    return safe_sqrt(emit("reduce_sum", squared_magnitude(x), axes=tuple(sorted(axes))))
 
 
 def _vector_norm(x: TracedArray, ord: Any, axes: tuple[int, ...]) -> TracedArray:
@@ -58,7 +51,7 @@ def _vector_norm(x: TracedArray, ord: Any, axes: tuple[int, ...]) -> TracedArray
     if ord in (math.inf, -math.inf):
         return emit("reduce_max" if ord > 0 else "reduce_min", size, axes=axes)
     if ord == 0:
-        return reductions.sum(cast(emit("compare", x, full_like(x, 0), direction="ne"), x.dtype), axes)
+        return reductions.sum(cast(emit("compare", x, full_like(x, 0), direction="ne"), size.dtype), axes)
     if ord == 1:
         return emit("reduce_sum", size, axes=axes)
     if isinstance(ord, str):
@@ -70,10 +63,14 @@ def _vector_norm(x: TracedArray, ord: Any, axes: tuple[int, ...]) -> TracedArray
 def _matrix_norm(x: TracedArray, ord: Any, axes: tuple[int, ...]) -> TracedArray:
     if ord in (None, "fro", "f"):
         return _two_norm(x, axes)
+    if ord in (2, -2, "nuc"):
+        values = factorizations.singular_values(permute_last(x, axes))
+        last = (values.ndim - 1,)
+        return emit({2: "reduce_max", -2: "reduce_min", "nuc": "reduce_sum"}[ord], values, axes=last)
     if ord not in (1, -1, math.inf, -math.inf):
-        raise TraceError(
-            f"np.linalg.norm with ord={ord!r} of matrices is not traced, at {user_location(3)}; it needs "
-            "singular values"
+        raise ShapeError(
+            f"np.linalg.norm with ord={ord!r} of matrices, at {user_location(3)}; it is 'fro', 'nuc', 1, -1, 2, -2, "
+            "inf or -inf"
         )
     inner, outer = (axes[0], axes[1]) if abs(ord) == 1 else (axes[1], axes[0])
     sums = emit("reduce_sum", emit("abs", x), axes=(inner,))
@@ -82,7 +79,7 @@ def _matrix_norm(x: TracedArray, ord: Any, axes: tuple[int, ...]) -> TracedArray
 
 @implements(np.linalg.vector_norm)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> TracedArray:
-    a = _inexact(x)
+    a = inexact(x)
     axes = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = tuple(sorted(axis_of(each, a.ndim) for each in axes))
     return kept(_vector_norm(a, ord, axes), a.shape, axes, keepdims)
@@ -90,7 +87,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
 
 @implements(np.linalg.matrix_norm)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> TracedArray:
-    a = _inexact(x)
+    a = inexact(x)
     axes = (a.ndim - 2, a.ndim - 1)
     return kept(_matrix_norm(a, ord, axes), a.shape, axes, keepdims)
 
@@ -119,7 +116,7 @@ def matrix_power(a: Any, n: int) -> TracedArray:
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"matrix_power of shape {x.shape}, at {user_location(2)}; its last two sizes must be equal")
     if n < 0:
-        raise TraceError(f"matrix_power to {n} needs an inverse, which is not traced, at {user_location(2)}")
+        x, n = systems.inverse(x), -n
     result: TracedArray | None = None
     while n:
         if n & 1:
@@ -145,34 +142,6 @@ def cross(a: Any, b: Any, /, axisa: int = -1, axisb: int = -1, axisc: int = -1, 
     x0, x1, x2 = (x[..., each] for each in range(3))
     y0, y1, y2 = (y[..., each] for each in range(3))
     return stack([x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0], axis=axisc)
-
-
-# --- polynomials ---------------------------------------------------------------------------------
-
-
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> TracedArray:
-    coefficients, point = as_traced(p), as_traced(x)
-    result = full(0, point.shape, point.dtype)
-    result._weak = point._weak
-    for each in coefficients:
-        result = apply(np.add, apply(np.multiply, result, point), each)
-    return result
-
-
-@implements(np.vander)
-def vander(x: Any, N: Any = None, increasing: bool = False) -> TracedArray:  # noqa: N803
-    v = as_traced(x)
-    if v.ndim != 1:
-        raise ShapeError(f"np.vander of an array of dimension {v.ndim}, at {user_location(2)}; it takes 1")
-    count = v.size if N is None else int(N)
-    v = cast(v, promote(v, 0))
-    columns = [full(1, v.shape, v.dtype)]
-    for _ in range(count - 1):
-        columns.append(emit("mul", columns[-1], v))
-    if not count:
-        return full(0, (v.size, 0), v.dtype)
-    return stack(columns if increasing else columns[::-1], axis=1)
 
 
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> TracedArray:

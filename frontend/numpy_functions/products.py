@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import DTypeError, ShapeError
+from ...ir.errors import ShapeError
 from ..array import TracedArray
 from ..functions import implements
 from ..lifting import loop_dtypes, promote
@@ -96,10 +96,9 @@ def _linalg_matmul(x1: Any, x2: Any, /) -> TracedArray:
     return matrix_product("np.linalg.matmul", x1, x2)
 
 
-def _real(name: str, *arrays: TracedArray) -> None:
-    for x in arrays:
-        if x.dtype.kind == "c":
-            raise DTypeError(f"{name} conjugates a complex array, which is not traced, at {user_location(3)}")
+def conjugated(x: TracedArray) -> TracedArray:
+    """The complex conjugate."""
+    return emit("conj", x) if x.dtype.kind == "c" else x
 
 
 for _name, _cores in {"vecdot": ("K", "K", ""), "matvec": ("IK", "K", "I"), "vecmat": ("K", "KJ", "J")}.items():
@@ -109,7 +108,7 @@ for _name, _cores in {"vecdot": ("K", "K", ""), "matvec": ("IK", "K", "I"), "vec
         def _core_product(x: Any, y: Any, name: str = _name, cores: tuple[str, str, str] = _cores) -> TracedArray:
             x, y = as_traced(x), as_traced(y)
             if name != "matvec":
-                _real(f"np.{name}", x)
+                x = conjugated(x)
             return _product(f"np.{name}", x, y, *cores, None)
 
 
@@ -133,8 +132,7 @@ def dot(a: Any, b: Any, out: Any = None) -> TracedArray:
 @implements(np.vdot)
 def vdot(a: Any, b: Any, /) -> TracedArray:
     x, y = as_traced(a), as_traced(b)
-    _real("np.vdot", x)
-    return matrix_product("np.vdot", reshape(x, (x.size,)), reshape(y, (y.size,)))
+    return matrix_product("np.vdot", conjugated(reshape(x, (x.size,))), reshape(y, (y.size,)))
 
 
 @implements(np.inner)

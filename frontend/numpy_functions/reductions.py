@@ -11,7 +11,7 @@ import numpy as np
 from ...ir import user_location
 from ...ir.errors import DTypeError, ShapeError
 from ..array import TracedArray
-from ..compositions import safe_sqrt
+from ..compositions import safe_sqrt, squared_magnitude
 from ..functions import implements
 from ..operands import (
     BOOL,
@@ -272,10 +272,10 @@ def var(
     inner, outer = _mean_dtypes(x, dtype)
     x = cast(x, inner)
     if inner.kind == "c":
-        raise DTypeError(f"np.var of a complex array is not traced, at {user_location(2)}")
-    center = _centre(x, axes, where) if mean is None else cast(as_traced(mean), inner)
+        inner = outer = np.dtype(inner.char.lower())
+    center = _centre(x, axes, where) if mean is None else cast(as_traced(mean), x.dtype)
     difference = emit("sub", x, spread(center, x.shape))
-    total = sum(emit("square", difference), axes, keepdims=keepdims, where=where)
+    total = sum(squared_magnitude(difference), axes, keepdims=keepdims, where=where)
     ddof = ddof if correction is None else correction
     count = _count(x.shape, axes, where, inner)
     if where is True:

@@ -14,7 +14,7 @@ from ..indexing import read
 from ..operands import as_traced, axis_of, cast, emit, expand, full, iota, no_out, reshape, spread
 from ..ufuncs import METHODS, apply
 from ..views import update
-from .reductions import all, any, max, min, prod, sum, sum_dtype
+from .reductions import all, any, lowest, max, min, prod, sum, sum_dtype
 
 
 def _flat(a: Any, axis: Any) -> tuple[TracedArray, int]:
@@ -87,7 +87,23 @@ _REDUCTIONS: dict[np.ufunc, Any] = {
     np.logical_and: all,
     np.logical_or: any,
 }
-_ACCUMULATIONS: dict[np.ufunc, Any] = {np.add: cumsum, np.multiply: cumprod}
+
+
+def _running_extremum(name: str) -> Any:
+    def running(a: Any, axis: Any, dtype: Any) -> TracedArray:
+        x, number = _flat(a, axis)
+        x = x if dtype is None else cast(x, dtype)
+        return scan_by_doubling(x, number, name, lowest(x.dtype, name == "minimum"))
+
+    return running
+
+
+_ACCUMULATIONS: dict[np.ufunc, Any] = {
+    np.add: cumsum,
+    np.multiply: cumprod,
+    np.maximum: _running_extremum("maximum"),
+    np.minimum: _running_extremum("minimum"),
+}
 
 
 def _reduce(ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **kwargs: Any) -> Any:

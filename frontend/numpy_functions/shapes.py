@@ -19,6 +19,7 @@ from ..operands import (
     axes_of,
     axis_of,
     emit,
+    full,
     part,
     permute,
     shape_argument,
@@ -370,3 +371,15 @@ def _pad_constant(x: TracedArray, widths: list[tuple[int, int]], values: Any) ->
             parts.append(spread(read(given, (axis, side)).astype(x.dtype), shape))
         x = emit("concatenate", parts[0], x, parts[1], axis=axis)
     return x
+
+
+@implements(np.resize)
+def resize(a: Any, new_shape: Any) -> TracedArray:
+    """The elements in C order, again and again."""
+    x = as_traced(a)
+    shape = shape_argument(new_shape)
+    size = math.prod(shape)
+    if not x.size or not size:
+        return full(0, shape, x.dtype)
+    flat = reshape_to(x, (x.size,))
+    return reshape_to(take_rows(flat, [each % x.size for each in range(size)], 0), shape)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import DTypeError, ShapeError
+from ...ir.errors import ShapeError
 from ..array import TracedArray
 from ..functions import implements
 from ..lifting import promote
 from ..operands import as_traced, axis_of, captured, cast, emit, part, reshape
 from .joining import concatenate
-from .products import contract
+from .products import conjugated, contract
 from .shapes import moveaxis
 
 
@@ -56,17 +56,31 @@ def convolve(a: Any, v: Any, mode: str = "full") -> TracedArray:
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> TracedArray:
     x, y = _vectors("np.correlate", a, v)
-    if y.dtype.kind == "c":
-        raise DTypeError(f"np.correlate conjugates a complex array, which is not traced, at {user_location(2)}")
-    flipped = _reversed(y)
+    flipped = _reversed(conjugated(y))
     if y.size <= x.size:
         return _convolve(x, flipped, mode)
     # NumPy swaps the two and turns the result round.
-    return _reversed(_convolve(y, _reversed(x), mode))
+    return _reversed(_convolve(conjugated(y), _reversed(x), mode))
 
 
 def _reversed(x: TracedArray) -> TracedArray:
     return emit("reverse", x, axes=(0,))
+
+
+@implements(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> TracedArray:
+    """The jumps that are taken out are piecewise constant."""
+    x = as_traced(p)
+    number = axis_of(axis, x.ndim)
+    y: Any = moveaxis(cast(x, promote(x, period)), number, -1)
+    steps = y[..., 1:] - y[..., :-1]
+    whole = y.dtype.kind in "iu"
+    half: Any = period // 2 if whole else period / 2
+    turned = (steps + half) % period - half
+    if not whole or period % 2 == 0:
+        turned = np.where((turned == -half) & (steps > 0), half, turned)
+    jump = np.where(np.abs(steps) < (half if discont is None else discont), 0, turned - steps)
+    return moveaxis(concatenate([y[..., :1], y[..., 1:] + np.cumsum(jump, axis=-1)], axis=-1), -1, number)
 
 
 @implements(np.gradient)

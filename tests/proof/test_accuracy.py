@@ -35,6 +35,7 @@ MEANINGS = {
     "log_ndtr": lambda x: mpmath.log(mpmath.ncdf(x)),
     "ndtri": lambda x: mpmath.sqrt(2) * mpmath.erfinv(2 * x - 1),
     "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
+    "logit": lambda x: mpmath.log(x / (1 - x)),
     "entr": lambda x: -x * mpmath.log(x),
     "dawsn": lambda x: mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(-x * x) * mpmath.erfi(x),
 }
@@ -48,6 +49,7 @@ ELEMENTWISE = [
     and not definition.rules.cls.no_derivative_in
     and not definition.attributes
     and definition.mnemonic not in STEPS
+    and definition.mnemonic != "complex"  # linear, and no function of mpmath
 ]
 
 

@@ -39,16 +39,21 @@ def masks(count):
     return [mask for mask in itertools.product((True, False), repeat=count) if any(mask)]
 
 
+def _another(array, example):
+    """Other numbers that the operation takes where a sample gives ``array``: indices and predicates rotated, inexact
+    numbers scaled (a positive definite matrix stays one)."""
+    return array * (1 + example / 8) if array.dtype in INEXACT else np.roll(array, example)
+
+
 def examples_of(case, size):
-    """Operands for each example. Those that a sample gives as numbers (indices, predicates) are rotated, so that
-    each number stays one that the operation takes there."""
+    """Operands for each example."""
     found = []
     for example in range(size):
         arrays = sample_arrays(*case, seed=example)
         given = case[0].rules.cls.samples[case[1]].operands
         found.append(
             [
-                array if isinstance(operand, tuple) else np.roll(array, example)
+                array if isinstance(operand, tuple) else _another(array, example)
                 for array, operand in zip(arrays, given, strict=True)
             ]
         )
@@ -180,9 +185,8 @@ def test_nested_batching_is_two_loops(case):
 
 def _data(case, size):
     """The differentiated function, and its inexact operands for each example."""
-    graph, _ = base(*case, sample_arrays(*case))
+    graph, first = base(*case, sample_arrays(*case))
     rng = np.random.default_rng(5)
-    first = [array for array in sample_arrays(*case) if array.dtype in INEXACT]
     varied = [
         [array if size == 1 else array * (1 + 0.01 * rng.uniform(-1, 1, array.shape)) for array in first]
         for _ in range(size)
@@ -242,7 +246,7 @@ def test_first_derivatives_of_batching(case, mode):
 
 
 @pytest.mark.slow
-@parameters([case for case in DIFFERENTIABLE if case[1] < 3])
+@parameters([case for case in DIFFERENTIABLE if case[1] == 0])
 @pytest.mark.parametrize("modes", ["rj", "rr", "jr"])
 def test_batching_over_second_derivatives(case, modes):
     _check_over(case, modes)

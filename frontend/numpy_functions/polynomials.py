@@ -1,0 +1,145 @@
+"""Polynomials as vectors of coefficients, the highest power first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir import user_location
+from ...ir.errors import ShapeError, TraceError
+from ..array import TracedArray
+from ..functions import implements
+from ..indexing import known_mask
+from ..lifting import promote
+from ..operands import as_traced, cast, emit, full, reshape, truth
+from ..ufuncs import apply
+from .factorizations import eigvals, lstsq
+from .joining import concatenate, stack
+from .signals import convolve
+
+
+def _coefficients(p: Any) -> TracedArray:
+    x = as_traced(p)
+    return reshape(x, (x.size,)) if not x.ndim else x
+
+
+@implements(np.polyval)
+def polyval(p: Any, x: Any) -> TracedArray:
+    coefficients, point = as_traced(p), as_traced(x)
+    result = full(0, point.shape, point.dtype)
+    result._weak = point._weak
+    for each in coefficients:
+        result = apply(np.add, apply(np.multiply, result, point), each)
+    return result
+
+
+@implements(np.vander)
+def vander(x: Any, N: Any = None, increasing: bool = False) -> TracedArray:  # noqa: N803
+    v = as_traced(x)
+    if v.ndim != 1:
+        raise ShapeError(f"np.vander of an array of dimension {v.ndim}, at {user_location(2)}; it takes 1")
+    count = v.size if N is None else int(N)
+    v = cast(v, promote(v, 0))
+    columns = [full(1, v.shape, v.dtype)]
+    for _ in range(count - 1):
+        columns.append(emit("mul", columns[-1], v))
+    if not count:
+        return full(0, (v.size, 0), v.dtype)
+    return stack(columns if increasing else columns[::-1], axis=1)
+
+
+def _of_one_length(p: Any, q: Any) -> tuple[TracedArray, TracedArray]:
+    """Two polynomials with zeros in front of the shorter one."""
+    first, second = _coefficients(p), _coefficients(q)
+    size = max(first.size, second.size)
+    found = [concatenate([full(0, (size - each.size,), each.dtype), each]) for each in (first, second)]
+    return found[0], found[1]
+
+
+@implements(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> TracedArray:
+    return apply(np.add, *_of_one_length(a1, a2))
+
+
+@implements(np.polysub)
+def polysub(a1: Any, a2: Any) -> TracedArray:
+    return apply(np.subtract, *_of_one_length(a1, a2))
+
+
+@implements(np.polymul)
+def polymul(a1: Any, a2: Any) -> TracedArray:
+    return convolve(_coefficients(a1), _coefficients(a2))
+
+
+@implements(np.polyder)
+def polyder(p: Any, m: int = 1) -> TracedArray:
+    x: Any = _coefficients(p)
+    for _ in range(m):
+        x = x[:-1] * np.arange(x.size - 1, 0, -1)
+    return x  # type: ignore[no-any-return]
+
+
+@implements(np.polyint)
+def polyint(p: Any, m: int = 1, k: Any = None) -> TracedArray:
+    x: Any = _coefficients(p)
+    constants = [0.0] * m if k is None else [k] * m if np.ndim(k) == 0 else list(k)
+    for constant in constants:
+        x = concatenate([x / np.arange(x.size, 0, -1), reshape(as_traced(constant), (1,))])
+    return x  # type: ignore[no-any-return]
+
+
+@implements(np.poly)
+def poly(seq_of_zeros: Any) -> TracedArray:
+    """From zeros, or the characteristic polynomial of a matrix; complex where the zeros are."""
+    zeros: Any = as_traced(seq_of_zeros)
+    if zeros.ndim == 2:
+        zeros = eigvals(zeros)
+    zeros = cast(zeros, promote(zeros, 0.0)) if zeros.dtype.kind in "biu" else zeros
+    result = full(1, (1,), zeros.dtype)
+    for each in zeros:
+        result = convolve(result, concatenate([full(1, (1,), zeros.dtype), reshape(-each, (1,))]))
+    return result
+
+
+@implements(np.roots)
+def roots(p: Any) -> TracedArray:
+    """The eigenvalues of the companion matrix, always complex. Which coefficients are zero is decided with the numbers
+    of this call."""
+    x: Any = _coefficients(p)
+    if x.ndim != 1:
+        raise ShapeError(f"np.roots of an array of dimension {x.ndim}, at {user_location(2)}; it takes 1")
+    places = np.flatnonzero(known_mask(truth(x)))
+    dtype = np.result_type(x.dtype, np.complex128)
+    if not places.size:
+        return full(0, (0,), dtype)
+    behind = x.size - 1 - int(places[-1])
+    x = x[int(places[0]) : int(places[-1]) + 1]
+    found = full(0, (0,), dtype)
+    if x.size > 1:
+        first_row = reshape(-x[1:] / x[0], (1, x.size - 1))
+        rest = np.eye(x.size - 2, x.size - 1, dtype=first_row.dtype)
+        found = cast(eigvals(concatenate([first_row, as_traced(rest)], axis=0)), dtype)
+    return concatenate([found, full(0, (behind,), dtype)])
+
+
+@implements(np.polyfit)
+def polyfit(
+    x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False
+) -> TracedArray:
+    """Least squares with scaled columns, as NumPy's."""
+    if full or cov or np.ndim(deg):
+        raise TraceError(f"np.polyfit with full, cov or several degrees is not traced, at {user_location(2)}")
+    points: Any = as_traced(x)
+    points = cast(points, promote(points, 0.0))
+    left: Any = vander(points, int(deg) + 1)
+    right: Any = as_traced(y)
+    right = cast(right, promote(right, 0.0))
+    if w is not None:
+        weights: Any = as_traced(w)
+        left = left * weights[:, None]
+        right = right * (weights if right.ndim == 1 else weights[:, None])
+    scale = np.sqrt(np.sum(left * left, axis=0))
+    limit = points.size * np.finfo(points.dtype).eps if rcond is None else rcond
+    found: Any = lstsq(left / scale, right, limit)[0]
+    return found / (scale if right.ndim == 1 else scale[:, None])  # type: ignore[no-any-return]

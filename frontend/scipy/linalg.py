@@ -1,0 +1,178 @@
+"""``mixad.scipy.linalg``: SciPy's functions of matrices on traced arrays; on plain arrays, SciPy's own.
+
+Stacks of matrices are taken as in SciPy. Options that only concern speed or memory (``overwrite_a``, ``check_finite``)
+are taken and ignored. Other functions of SciPy refuse traced arrays; NumPy's (`numpy.linalg`) take them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir import user_location
+from ...ir.errors import ShapeError
+from ...ops.special_linalg import scipy_linalg
+from ..array import TracedArray
+from ..lifting import promote
+from ..numpy_functions.factorizations import cholesky as lower_factor
+from ..numpy_functions.systems import matrices, solve
+from ..operands import as_traced, cast, emit, full, spread
+from .arguments import Table, module, others, publisher
+
+#: What each function is on traced arrays.
+TRACED: Table = {}
+
+_publish = publisher(TRACED, scipy_linalg)
+
+
+# --- systems -------------------------------------------------------------------------------------
+
+
+@_publish
+def solve_triangular(
+    a: Any,
+    b: Any,
+    trans: Any = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+) -> TracedArray:
+    """As `scipy.linalg.solve_triangular`: only one triangle of ``a`` is read, and has derivatives."""
+    x = matrices("scipy.linalg.solve_triangular", a, square=True)
+    part: Any = np.tril(x, -1 if unit_diagonal else 0) if lower else np.triu(x, 1 if unit_diagonal else 0)
+    if unit_diagonal:
+        part = part + np.eye(x.shape[-1], dtype=x.dtype)
+    if trans not in (0, "N"):
+        part = np.swapaxes(part, -1, -2)
+        part = np.conj(part) if trans in (2, "C") else part
+    return solve(part, b)
+
+
+@_publish
+def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> TracedArray:
+    """As `scipy.linalg.cholesky`."""
+    return lower_factor(matrices("scipy.linalg.cholesky", a, square=True), upper=not lower)
+
+
+@_publish
+def cho_factor(
+    a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
+) -> tuple[TracedArray, bool]:
+    """As `scipy.linalg.cho_factor`; the other triangle, which SciPy leaves undefined, is zero."""
+    return cholesky(a, lower), lower
+
+
+@_publish
+def cho_solve(c_and_lower: Any, b: Any, overwrite_b: bool = False, check_finite: bool = True) -> TracedArray:
+    """As `scipy.linalg.cho_solve`."""
+    factor, lower = c_and_lower
+    first, second = ("N", "C") if lower else ("C", "N")
+    half = solve_triangular(as_traced(factor), b, trans=first, lower=lower)
+    return solve_triangular(as_traced(factor), half, trans=second, lower=lower)  # type: ignore[no-any-return]
+
+
+@_publish
+def solve_sylvester(a: Any, b: Any, q: Any) -> TracedArray:
+    """As `scipy.linalg.solve_sylvester`: the ``x`` with ``a @ x + x @ b = q``."""
+    module(scipy_linalg, "solve_sylvester")
+    name = "scipy.linalg.solve_sylvester"
+    given = [matrices(name, a, square=True), matrices(name, b, square=True), matrices(name, q)]
+    dtype = promote(*given)
+    p, r, y = (cast(each, dtype) for each in given)
+    if y.shape[-2:] != (p.shape[-1], r.shape[-1]):
+        raise ShapeError(
+            f"{name}: matrices of shapes {p.shape[-2:]}, {r.shape[-2:]} and {y.shape[-2:]}, at {user_location(2)}; the "
+            f"last must be {(p.shape[-1], r.shape[-1])}"
+        )
+    stack = np.broadcast_shapes(*(each.shape[:-2] for each in (p, r, y)))
+    return emit("sylvester", *[spread(each, (*stack, *each.shape[-2:])) for each in (p, r, y)])
+
+
+# --- functions of matrices -----------------------------------------------------------------------
+
+
+def _widened(x: TracedArray) -> TracedArray:
+    """In double precision, which SciPy computes and returns in some functions."""
+    return cast(x, np.complex128 if x.dtype.kind == "c" else np.float64)
+
+
+def _function(name: str) -> Any:
+    def traced(A: Any) -> TracedArray:  # noqa: N803
+        module(scipy_linalg, name)
+        x = matrices(f"scipy.linalg.{name}", A, square=True)
+        return emit("matrix_function", _widened(x) if name == "logm" else x, function=name)
+
+    traced.__name__ = traced.__qualname__ = name
+    traced.__doc__ = (
+        f"As `scipy.linalg.{name}`. A real matrix whose value is not real is a LinAlgError: give it as complex numbers."
+    )
+    return _publish(traced)
+
+
+expm = _function("expm")
+logm = _function("logm")
+sqrtm = _function("sqrtm")
+
+# --- special matrices ----------------------------------------------------------------------------
+
+
+@_publish
+def block_diag(*arrs: Any) -> TracedArray:
+    """As `scipy.linalg.block_diag`, of matrices, vectors (rows) and numbers."""
+    blocks = [as_traced(each) for each in arrs]
+    dtype = promote(*blocks)
+    for each in blocks:
+        if each.ndim > 2:
+            raise ShapeError(
+                f"scipy.linalg.block_diag of an array of shape {each.shape}, at {user_location(2)}; blocks are matrices"
+            )
+    blocks = [cast(each.reshape((1,) * (2 - each.ndim) + each.shape), dtype) for each in blocks]
+    width, column = sum(each.shape[1] for each in blocks), 0
+    rows = []
+    for each in blocks:
+        size = each.shape[1]
+        left = full(0, (each.shape[0], column), dtype)
+        right = full(0, (each.shape[0], width - column - size), dtype)
+        rows.append(emit("concatenate", left, each, right, axis=1))
+        column += size
+    return emit("concatenate", *rows, axis=0)
+
+
+@_publish
+def toeplitz(c: Any, r: Any = None) -> TracedArray:
+    """As `scipy.linalg.toeplitz`, of vectors: first column ``c`` and first row ``r``, whose first element is unread."""
+    column = as_traced(c)
+    row = np.conj(column) if r is None else as_traced(r)
+    if column.ndim != 1 or row.ndim != 1:
+        raise ShapeError(
+            f"scipy.linalg.toeplitz of shapes {column.shape} and {row.shape}, at {user_location(2)}; it takes vectors"
+        )
+    numbers = np.concatenate([column[::-1], row[1:]])
+    position = len(column) - 1 - np.arange(len(column))[:, None] + np.arange(len(row))
+    return numbers[position]  # type: ignore[no-any-return]
+
+
+def _of_numpy(name: str) -> Any:
+    numpy_function = getattr(np.linalg, name)
+
+    def traced(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
+        x = matrices(f"scipy.linalg.{name}", a, square=True)
+        return numpy_function(_widened(x) if name == "det" else x)
+
+    traced.__name__ = traced.__qualname__ = name
+    traced.__doc__ = f"As `scipy.linalg.{name}`, which is `numpy.linalg.{name}`."
+    return _publish(traced)
+
+
+inv = _of_numpy("inv")
+det = _of_numpy("det")
+
+
+def __getattr__(name: str) -> Any:
+    return others("linalg", scipy_linalg, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *TRACED})

@@ -1,0 +1,169 @@
+"""Derivatives of linear algebra against closed forms, and at the points where they are easily wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mixad as mx
+import numpy as np
+import pytest
+
+RANDOM = np.random.default_rng(5)
+A = RANDOM.normal(size=(3, 3)) + 3 * np.eye(3)
+S = A @ A.T
+IDENTITY = np.eye(3)
+
+
+def close(found: Any, expected: Any, tolerance: float = 1e-12) -> None:
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_closed_forms_of_gradients() -> None:
+    inverse = np.linalg.inv(A)
+    close(mx.grad(np.linalg.det)(A), np.linalg.det(A) * inverse.T)
+    close(mx.grad(lambda a: np.linalg.slogdet(a)[1])(A), inverse.T)
+    close(mx.grad(lambda a: np.sum(np.log(np.diag(np.linalg.cholesky(a)))))(S), np.linalg.inv(S) / 2)
+    close(mx.grad(lambda a: np.trace(np.linalg.inv(a)))(A), -(inverse @ inverse).T)
+    u, _, vh = np.linalg.svd(A)
+    close(mx.grad(lambda a: np.linalg.norm(a, "nuc"))(A), u @ vh)
+    close(mx.grad(lambda a: np.linalg.norm(a, 2))(A), np.outer(u[:, 0], vh[0]))
+    _, v = np.linalg.eigh(S)
+    close(mx.grad(lambda a: np.linalg.eigvalsh(a)[-1])(S), np.outer(v[:, -1], v[:, -1]))
+
+
+def test_second_derivatives_of_the_log_determinant() -> None:
+    direction = RANDOM.normal(size=(3, 3))
+    inverse = np.linalg.inv(A)
+    found = mx.hvp(lambda a: np.linalg.slogdet(a)[1])(A, direction)
+    close(found, -(inverse @ direction @ inverse).T)
+    by_cholesky = mx.hvp(lambda a: 2 * np.sum(np.log(np.diag(np.linalg.cholesky(a)))))(S, direction + direction.T)
+    close(by_cholesky, -np.linalg.solve(S, direction + direction.T) @ np.linalg.inv(S), 1e-10)
+
+
+def test_a_least_squares_solution_differentiates_in_both_arguments() -> None:
+    design, target = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=6)
+
+    def direct(a: Any, b: Any) -> Any:
+        return np.sum(np.linalg.lstsq(a, b)[0] ** 2)
+
+    def normal(a: Any, b: Any) -> Any:
+        return np.sum(np.linalg.solve(a.T @ a, a.T @ b) ** 2)
+
+    for found, expected in zip(
+        mx.grad(direct, (0, 1))(design, target), mx.grad(normal, (0, 1))(design, target), strict=True
+    ):
+        close(found, expected)
+
+
+# --- repeated values -----------------------------------------------------------------------------
+
+REPEATED = [IDENTITY, np.diag([2.0, 2.0, 1.0]), 4 * np.outer([0.6, 0.8, 0], [0.6, 0.8, 0]) + IDENTITY]
+
+
+@pytest.mark.parametrize("matrix", REPEATED)
+def test_symmetric_functions_of_repeated_eigenvalues_have_their_gradients(matrix: Any) -> None:
+    def exponential(a: Any) -> Any:
+        w, v = np.linalg.eigh(a)
+        return (v * np.exp(w)) @ v.T
+
+    w, v = np.linalg.eigh(matrix)
+    close(mx.grad(lambda a: np.sum(np.linalg.eigvalsh(a)))(matrix), IDENTITY)
+    close(mx.grad(lambda a: np.trace(exponential(a)))(matrix), (v * np.exp(w)) @ v.T)
+    close(mx.grad(lambda a: np.sum(np.linalg.eigvalsh(a) ** 2))(matrix), 2 * matrix)
+
+
+@pytest.mark.parametrize("matrix", [*REPEATED, np.zeros((3, 3)), np.diag([1.0, 1.0, 0.0])])
+def test_repeated_and_zero_singular_values_stay_finite(matrix: Any) -> None:
+    close(mx.grad(lambda a: np.sum(np.linalg.svdvals(a) ** 2))(matrix), 2 * matrix)
+
+    def again(a: Any) -> Any:
+        u, s, vh = np.linalg.svd(a, full_matrices=False)
+        return np.sum((u * s) @ vh * np.arange(9.0).reshape(3, 3))
+
+    assert np.all(np.isfinite(mx.grad(again)(matrix)))
+
+
+def test_second_derivatives_at_repeated_eigenvalues_are_finite() -> None:
+    found = mx.hessian(lambda a: np.sum(np.linalg.eigvalsh(a)))(IDENTITY)
+    close(found, np.zeros((3, 3, 3, 3)))
+
+
+def test_complex_eigenvectors_enter_a_gradient_only_by_what_their_phase_does_not_change() -> None:
+    z = A + 1j * RANDOM.normal(size=(3, 3))
+    h = z + z.conj().T
+    weights = RANDOM.normal(size=3)
+
+    def through_projectors(a: Any) -> Any:
+        _, v = np.linalg.eigh(a)
+        return np.sum(weights[:, None] * np.abs(v) ** 2 * weights)
+
+    direction = RANDOM.normal(size=(3, 3)) + 1j * RANDOM.normal(size=(3, 3))
+    step = 1e-6
+    expected = (through_projectors(h + step * direction.conj().T + step * direction) - through_projectors(h)) / step
+    found = np.sum(mx.grad(through_projectors)(h) * (direction + direction.conj().T)).real
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", [np.linalg.inv, lambda a: np.linalg.solve(a, np.ones(3))])
+def test_a_singular_matrix_is_numpys_error(function: Any) -> None:
+    for call in (mx.jit(function), mx.grad(lambda a: np.sum(function(a)))):
+        with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
+            call(np.zeros((3, 3)))
+
+
+def test_an_indefinite_matrix_has_no_cholesky_factor() -> None:
+    with pytest.raises(np.linalg.LinAlgError, match="positive definite"):
+        mx.grad(lambda a: np.sum(np.linalg.cholesky(a)))(-IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: np.linalg.inv(x[:2]), "must be square"),
+        (lambda x: np.linalg.inv(x[0]), "needs 2 or more"),
+        (lambda x: np.linalg.solve(x, np.ones(4)), "needs 3 rows"),
+        (lambda x: np.linalg.svd(x[:2]), "full_matrices=False"),
+        (lambda x: np.linalg.qr(x[:, :2], mode="complete"), "mode='reduced'"),
+        (lambda x: np.linalg.qr(x, mode="raw"), "mode='raw' is not traced"),
+        (lambda x: np.linalg.inv(x.astype(np.float16)), "float32 or wider"),
+        (lambda x: np.linalg.norm(x, 5), "it is 'fro', 'nuc'"),
+        (lambda x: np.linalg.tensorinv(x, 0), "positive"),
+        (lambda x: np.linalg.tensorsolve(x, np.ones(2)), "as many equations|as many"),
+        (lambda x: np.linalg.lstsq(x, np.ones(2)), "as many rows"),
+        (lambda x: np.fft.rfft(x + 0j), "takes real numbers"),
+        (lambda x: np.fft.fft(x, 0), "needs 1 or more"),
+        (lambda x: np.fft.fft(x, norm="unit"), "'backward', 'ortho' or 'forward'"),
+        (lambda x: np.quantile(x, 0.5, method="inverted_cdf"), "is not traced"),
+        (lambda x: np.quantile(x, 0.5, weights=x), "weights"),
+        (lambda x: np.median(x + 0j), "complex numbers have none"),
+        (lambda x: np.unique(x, axis=0), "axis= or return_inverse="),
+        (lambda x: np.interp(x, [1.0, 2.0], [1.0]), "vectors of one size"),
+        (lambda x: np.searchsorted(x, 0.5), "takes a vector"),
+        (lambda x: np.sort(x, order="name"), "structured arrays"),
+        (lambda x: np.put(np.zeros(3), [0], x[0, 0]), "mixad.numpy.zeros"),
+        (lambda x: np.polyfit(x[0], x[1], 1, cov=True), "is not traced"),
+    ],
+)
+def test_what_cannot_be_done_says_so_at_the_users_line(call: Any, message: str) -> None:
+    with pytest.raises(mx.MixadError, match=message) as caught:
+        mx.jit(call)(A)
+    assert "test_linear_algebra.py" in str(caught.value)
+
+
+# --- batches -------------------------------------------------------------------------------------
+
+
+def test_functions_of_stacks_are_those_of_each_matrix() -> None:
+    stack = np.stack([S, S + IDENTITY])
+
+    def function(a: Any) -> Any:
+        w, v = np.linalg.eigh(a)
+        return np.sum(np.linalg.inv(a) @ v * w) + np.linalg.det(np.linalg.cholesky(a))
+
+    close(mx.vmap(mx.grad(function))(stack), [mx.grad(function)(each) for each in stack])
+    rights = RANDOM.normal(size=(4, 3, 2))
+    close(mx.vmap(lambda b: np.linalg.solve(A, b))(rights), np.linalg.solve(A, rights))
+    close(mx.vmap(lambda x: np.fft.irfft(x, 5))(rights[:, :, 0] + 0j), np.fft.irfft(rights[:, :, 0], 5))
