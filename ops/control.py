@@ -15,17 +15,21 @@ from ..ir.module import Module
 from ..ir.types import BOOL, TensorType
 from ..ir.verifier import SymbolCheck, register_symbol_check
 
+Types = Sequence[TensorType]
 
-def _mismatch(callee: Graph, operands: Sequence[TensorType], results: Sequence[TensorType]) -> str | None:
-    """How a function's inputs and outputs differ from what an operation gives and takes, or None."""
-    for what, found, wanted in (
-        ("inputs", [value.type for value in callee.inputs], list(operands)),
-        ("outputs", [value.type for value in callee.outputs], list(results)),
-    ):
-        if found != wanted:
-            shown = ", ".join(map(str, wanted)), ", ".join(map(str, found))
-            return f"asks for {what} ({shown[0]}) of @{callee.name}, which has ({shown[1]})"
+
+def mismatch(name: str, operands: tuple[Types, Types], results: tuple[Types, Types]) -> str | None:
+    """How the types of operands and results, found and wanted, differ for the function ``name``, or None."""
+    for what, (found, wanted) in (("operands", operands), ("results", results)):
+        if list(found) != list(wanted):
+            shown = ", ".join(map(str, found)), ", ".join(map(str, wanted))
+            return f"has {what} ({shown[0]}) where @{name} asks for ({shown[1]})"
     return None
+
+
+def _mismatch(callee: Graph, operands: Types, results: Types) -> str | None:
+    """How what an operation gives a function, and takes from it, differs from what that has."""
+    return mismatch(callee.name, (operands, _types(callee.inputs)), (results, _types(callee.outputs)))
 
 
 def _types(values: Sequence[Value]) -> list[TensorType]:

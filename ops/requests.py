@@ -14,6 +14,7 @@ from ..ir.graph import Graph, Operation
 from ..ir.module import Module
 from ..ir.types import TensorType
 from ..ir.verifier import SymbolCheck, register_symbol_check
+from .control import mismatch
 
 
 def differentiable_outputs(types: tuple[TensorType, ...] | list[TensorType], aux: int) -> list[int]:
@@ -56,14 +57,8 @@ def _check_map(op: Operation, module: Module) -> str | None:
 
 def _mismatch(op: Operation, callee: Graph, operands: list[TensorType], results: list[TensorType]) -> str | None:
     """How operand and result types differ from what is asked for, or None."""
-    for what, found, wanted in (
-        ("operands", [value.type for value in op.operands], operands),
-        ("results", [value.type for value in op.results], results),
-    ):
-        if found != wanted:
-            shown = ", ".join(map(str, found)), ", ".join(map(str, wanted))
-            return f"has {what} ({shown[0]}) where @{callee.name} asks for ({shown[1]})"
-    return None
+    given, made = ([value.type for value in values] for values in (op.operands, op.results))
+    return mismatch(callee.name, (given, operands), (made, results))
 
 
 def _request(name: str, attributes: tuple[str, ...], check: SymbolCheck, doc: str) -> OpDefinition:

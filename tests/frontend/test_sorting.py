@@ -67,7 +67,7 @@ def _putmask(y: Any, x: Any) -> None:
 
 
 def _copyto(y: Any, x: Any) -> None:
-    np.copyto(y, x[0] * y, where=y > 2.2)
+    np.copyto(y, x[0] * y, where=y > 2.25)
 
 
 def _fill_diagonal(y: Any, x: Any) -> None:
