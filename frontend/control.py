@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import OpDefinition, Operation, SymbolRef, TensorType, Value, user_location
+from ..ir import SymbolRef, TensorType, Value, user_location
 from ..ir.errors import ShapeError, TraceError
 from ..ir.types import BOOL
 from ..ops.control import COND, SCAN, WHILE
@@ -59,14 +59,6 @@ def _hidden(*bodies: _Body) -> list[Value]:
     for body in bodies:
         values.update(dict.fromkeys(body.trace.closed_over()))
     return list(values)
-
-
-def _emit(
-    trace: Trace, definition: OpDefinition, operands: Sequence[Value], types: Sequence[TensorType], **attributes: Any
-) -> list[TracedArray]:
-    op = Operation(definition, tuple(operands), attributes, types, (), user_location(3))
-    trace.append(op)
-    return [TracedArray(trace, value) for value in op.results]
 
 
 def _values(leaves: Sequence[TracedArray]) -> list[Value]:
@@ -119,7 +111,8 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
         hidden = _hidden(*bodies)
         names = [each.close(part, hidden) for each, part in zip(bodies, (true, false), strict=True)]
         operands_ = [flag, *_values(given), *hidden]
-        outputs = _emit(trace, COND, operands_, _types(true), on_true=names[0], on_false=names[1], tangents=0)
+        attributes = {"on_true": names[0], "on_false": names[1], "tangents": 0}
+        outputs = requests.emit(trace, COND, operands_, attributes, _types(true))
         return trees.unflatten(found, outputs)
 
     return requests.run(body, [pred, *leaves], "cond")
@@ -173,18 +166,15 @@ def scan(f: Function, init: Any, xs: Any = None, length: int | None = None, reve
         hidden = _hidden(inner)
         name = inner.close([*after, *ys], hidden)
         stacked = [each._value.type.with_shape((steps, *each.shape)) for each in ys]
-        outputs = _emit(
-            trace,
-            SCAN,
-            [*_values(given), *hidden],
-            [*_types(carry), *stacked],
-            body=name,
-            carry=count,
-            xs=len(scanned),
-            length=int(steps),
-            reverse=bool(reverse),
-            tangents=(),
-        )
+        attributes = {
+            "body": name,
+            "carry": count,
+            "xs": len(scanned),
+            "length": int(steps),
+            "reverse": bool(reverse),
+            "tangents": (),
+        }
+        outputs = requests.emit(trace, SCAN, [*_values(given), *hidden], attributes, [*_types(carry), *stacked])
         final = trees.unflatten(carry_structure, outputs[:count])
         return final, trees.unflatten(y_structure, outputs[count:])
 
@@ -225,9 +215,8 @@ def while_loop(cond_fun: Function, body_fun: Function, init: Any, max_steps: int
             after = _same(f"while_loop: @{name_of(body_fun)}", found, structure, after, _types(given))
         hidden = _hidden(test, step)
         names = test.close([flag], hidden), step.close(after, hidden)
-        outputs = _emit(
-            trace, WHILE, [*_values(given), *hidden], _types(given), cond=names[0], body=names[1], carry=len(given)
-        )
+        attributes = {"cond": names[0], "body": names[1], "carry": len(given)}
+        outputs = requests.emit(trace, WHILE, [*_values(given), *hidden], attributes, _types(given))
         return trees.unflatten(structure, outputs)
 
     return requests.run(body, leaves, f"while_{name_of(body_fun)}")

@@ -3,7 +3,7 @@ one `ad.custom_call` refers to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..ir import Operation, SymbolRef, TensorType, Value, user_location
@@ -13,10 +13,8 @@ from . import trees
 from .array import TracedArray
 from .lifting import own_value
 from .requests import check_result, hand_on_guards, is_array, traced
-from .selection import name_of
+from .selection import Function, name_of
 from .tracing import Trace, active
-
-Function = Callable[..., Any]
 
 
 class CustomRecording:

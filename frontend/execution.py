@@ -61,7 +61,7 @@ class Family:
 
 
 def _number_key(number: Any) -> Any:
-    """Equal for equal numbers, signed zeros told apart. (NaN equals nothing, and so is lifted.)"""
+    """Equal for equal numbers: signed zeros are told apart, and NaN equals itself."""
     if number and type(number) in (int, float, bool):
         return number
     return repr(number)

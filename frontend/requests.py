@@ -6,13 +6,13 @@ write the operations that use it. Everything public that differentiates is made 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..ir import Operation, SymbolRef, TensorType, Value, user_location
+from ..ir import OpDefinition, Operation, SymbolRef, TensorType, Value, user_location
 from ..ir.errors import DerivativeError, TraceError
 from ..ops.control import CALL, call_attributes
 from ..ops.requests import JVP, VJP, VMAP, differentiable_outputs, request_attributes
@@ -131,9 +131,10 @@ def check_result(leaf: Any, name: str) -> Any:
     )
 
 
-def _request(
-    trace: Trace, definition: Any, operands: Sequence[Value], attributes: Any, types: Any
+def emit(
+    trace: Trace, definition: OpDefinition, operands: Sequence[Value], attributes: Mapping[str, Any], types: Any
 ) -> list[TracedArray]:
+    """Record an operation that refers to functions; returns its results, which have the given ``types``."""
     op = Operation(definition, tuple(operands), attributes, types, (), user_location(3))
     trace.append(op)
     return [TracedArray(trace, value) for value in op.results]
@@ -149,7 +150,7 @@ def hand_on_guards(trace: Trace, decisions: Sequence[Any], results: list[TracedA
 
 def call(trace: Trace, recorded: Recorded) -> list[TracedArray]:
     """Call the function: its outputs."""
-    results = _request(trace, CALL, recorded.operands, call_attributes(recorded.name), recorded.outputs)
+    results = emit(trace, CALL, recorded.operands, call_attributes(recorded.name), recorded.outputs)
     return hand_on_guards(trace, recorded.decisions, results)
 
 
@@ -161,7 +162,7 @@ def vjp(
     attributes["sens"] = "ones" if cotangents is None else "given"
     types = [*recorded.outputs, *(recorded.operands[index].type for index in wrt)]
     operands = [*recorded.operands, *(cotangents or ())]
-    results = _request(trace, VJP, operands, attributes, types)
+    results = emit(trace, VJP, operands, attributes, types)
     count = len(recorded.outputs)
     return hand_on_guards(trace, recorded.decisions, results[:count]), results[count:]
 
@@ -172,7 +173,7 @@ def jvp(
     """The function's outputs, and the tangents of the differentiable ones."""
     attributes = request_attributes(recorded.name, tuple(wrt), recorded.aux)
     types = [*recorded.outputs, *(recorded.outputs[index] for index in recorded.differentiable)]
-    results = _request(trace, JVP, [*recorded.operands, *tangents], attributes, types)
+    results = emit(trace, JVP, [*recorded.operands, *tangents], attributes, types)
     count = len(recorded.outputs)
     return hand_on_guards(trace, recorded.decisions, results[:count]), results[count:]
 
@@ -181,13 +182,14 @@ def vmap(trace: Trace, recorded: Recorded, batched: Sequence[int], size: int) ->
     """The function's outputs for ``size`` examples, with a leading axis for them."""
     attributes = {"callee": SymbolRef(recorded.name), "batched": tuple(batched), "size": size}
     types = [type.with_shape((size, *type.shape)) for type in recorded.outputs]
-    results = _request(trace, VMAP, recorded.operands, attributes, types)
-    kept = len(recorded.outputs) - len(recorded.decisions)
-    for guard, decision in zip(results[kept:], recorded.decisions, strict=True):
-        if size:  # a decision depends on no example, so it is the same in all
-            first = trace.builder.slice(guard._value, starts=(0,), sizes=(1,), steps=(1,))
-            trace.guards.append((trace.builder.reshape(first, shape=()), decision))
-    return results[:kept]
+    results = emit(trace, VMAP, recorded.operands, attributes, types)
+    kept = len(results) - len(recorded.decisions)
+    if not size:
+        return results[:kept]
+    # A decision depends on no example, so it is the same in all.
+    firsts = [trace.builder.slice(each._value, starts=(0,), sizes=(1,), steps=(1,)) for each in results[kept:]]
+    guards = [TracedArray(trace, trace.builder.reshape(first, shape=())) for first in firsts]
+    return hand_on_guards(trace, recorded.decisions, [*results[:kept], *guards])
 
 
 def run(body: Callable[..., Any], leaves: Sequence[Any], name: str = "main", names: Sequence[str] = ()) -> Any:

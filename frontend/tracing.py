@@ -16,7 +16,7 @@ import numpy as np
 
 from ..ir import Builder, Dense, Fingerprint, Graph, Module, Operation, TensorType, Value, user_location
 from ..ir.errors import TraceError
-from ..ir.graph import make_argument
+from ..ir.graph import copy_operations, make_argument
 from ..runtime.reference import evaluate_operation
 from .captures import Capture
 
@@ -262,11 +262,7 @@ class Trace:
         """A finished function as a graph; the tape remains."""
         graph = Graph(self.name)
         mapping = {value: graph.add_input(value.type, value.name) for value in self.inputs}
-        for op in self.operations:
-            operands = tuple([mapping[value] for value in op.operands])
-            types = [value.type for value in op.results]
-            copy = graph.insert(Operation(op.definition, operands, op.attributes, types, (), op.location))
-            mapping.update(zip(op.results, copy.results, strict=True))
+        copy_operations(self.operations, graph, mapping)
         graph.set_outputs([mapping[value] for value in self.outputs])
         return graph
 

@@ -321,15 +321,7 @@ class Graph(Displayed):
     def copy_into(self, target: Graph, mapping: dict[Value, Value], before: Operation | None = None) -> list[Value]:
         """Copy the operations into ``target``; ``mapping`` gives the arguments' stand-ins, and is
         filled with every other value's. Returns the stand-ins of the outputs."""
-        for op in self:
-            operands = tuple([mapping[value] for value in op.operands])
-            regions = tuple([region.clone() for region in op.regions])
-            types = [value.type for value in op.results]
-            copied = Operation(op.definition, operands, op.attributes, types, regions, op.location)
-            for value, fresh in zip(op.results, copied.results, strict=True):
-                fresh.name = value.name
-                mapping[value] = fresh
-            target.insert(copied, before)
+        copy_operations(self, target, mapping, before)
         return [mapping[value] for value in self.outputs]
 
     def absorb(self, other: Graph, arguments: Sequence[Value], before: Operation) -> list[Value]:
@@ -395,3 +387,19 @@ class Graph(Displayed):
         from .printer import print_graph
 
         return print_graph(self)
+
+
+def copy_operations(
+    operations: Iterable[Operation], target: Graph, mapping: dict[Value, Value], before: Operation | None = None
+) -> None:
+    """Copy operations into ``target``, in their order. ``mapping`` gives the stand-ins of what they use, and is filled
+    with those of their results."""
+    for op in operations:
+        operands = tuple([mapping[value] for value in op.operands])
+        regions = tuple([region.clone() for region in op.regions])
+        types = [value.type for value in op.results]
+        copied = Operation(op.definition, operands, op.attributes, types, regions, op.location)
+        for value, fresh in zip(op.results, copied.results, strict=True):
+            fresh.name = value.name
+            mapping[value] = fresh
+        target.insert(copied, before)

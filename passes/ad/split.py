@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ir.errors import PassError
-from ...ir.graph import Graph, Operation, Value
+from ...ir.graph import Graph, Operation, Value, copy_operations
 from ...ir.module import Module
 from ...ops.control import CALL
 from ...ops.requests import REQUESTS
@@ -69,8 +69,10 @@ def split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph, 
     mapping = {
         value: backward.add_input(value.type, value.name, value.owner.location) for value in (*residuals, *seeds)
     }
-    for op in [*(value.owner for value in early if value not in mapping), *operations]:
-        _copy(op, backward, mapping)
+    constants = [value.owner for value in early if value not in mapping]
+    copy_operations([*constants, *operations], backward, mapping)
+    for value in (result for op in backward for result in op.results):
+        value.name = ""
     backward.set_outputs([mapping[value] for value in results])
     graph.set_outputs([*graph.outputs[:count], *residuals])
     for op in reversed(operations):
@@ -79,10 +81,3 @@ def split(graph: Graph, positions: tuple[int, ...], count: int) -> tuple[Graph, 
         graph.remove_input(index)
     graph.attributes["residuals"] = len(residuals)
     return graph, backward
-
-
-def _copy(op: Operation, target: Graph, mapping: dict[Value, Value]) -> None:
-    operands = tuple([mapping[value] for value in op.operands])
-    types = [value.type for value in op.results]
-    copy = target.insert(Operation(op.definition, operands, op.attributes, types, op.regions, op.location))
-    mapping.update(zip(op.results, copy.results, strict=True))
