@@ -21,9 +21,9 @@ from ..runtime.compiler import epoch
 from . import trees
 from .execution import entry_program, find_programs, input_arrays
 from .requests import check_result, is_array, root_argument, traced
+from .selection import Function, name_of
 from .tracing import Trace, active, current_trace
 
-Function = Callable[..., Any]
 _SCALARS = (int, float, complex)
 #: How many programs a jitted function keeps: for different decisions, and for different signatures.
 PROGRAMS_PER_SIGNATURE: Final = 32
@@ -63,16 +63,18 @@ class Compiled:
         self.static = static_argnums
         #: Programs by signature, the one used last first. Tuples are replaced whole, so readers need no lock.
         self._entries: dict[Hashable, tuple[Specialization, ...]] = {}
-        self._epoch = epoch()
+        #: The settings that the programs were made under; an object of its own before the first call.
+        self._epoch: object = object()
         self._lock = threading.Lock()
-        self._cells, self._names = _bindings(fun)
+        self._cells: list[Any] = []
+        self._names: list[tuple[dict[str, Any], str]] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result; recorded, where a trace is active."""
         if current_trace() is not None:
             return self.fun(*args, **kwargs)
         if self._epoch is not epoch():
-            self._epoch, self._entries = epoch(), {}
+            self._begin()
         if kwargs or self.static:
             return self._general(args, kwargs)
         key: list[Any] = []
@@ -97,6 +99,14 @@ class Compiled:
         if entries is None:
             return self._trace(signature, args, args, kwargs)
         return self._run(entries, arrays, args, kwargs, signature)
+
+    def _begin(self) -> None:
+        """Start without programs: at the first call, when the variables that the function reads are defined, and after
+        a change of settings."""
+        current = epoch()
+        self._cells, self._names = _bindings(self.fun)
+        self._entries = {}
+        self._epoch = current
 
     def __get__(self, instance: Any, owner: type) -> Any:
         """A method, where the function stands in a class."""
@@ -168,7 +178,7 @@ class Compiled:
 
         def record_program(lift: frozenset[int]) -> Trace:
             nonlocal structure, count, decisions
-            root = Trace(getattr(self.fun, "__name__", "main").strip("<>"), None, lift)
+            root = Trace(name_of(self.fun), None, lift)
             with active(root):
                 leaves = iter([root_argument(root, leaf) for leaf in arrays])
                 result = self._call(leaves, args, kwargs)

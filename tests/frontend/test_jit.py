@@ -219,6 +219,15 @@ def test_methods():
     np.testing.assert_array_equal(mx.jit(second.scaled)(X), 3 * X)
 
 
+def test_a_global_variable_defined_after_the_decorator():
+    variables = {}
+    exec("def f(x):\n    return x * factor\n", variables)
+    scaled = mx.jit(variables["f"])
+    for factor in (2.0, 3.0):
+        variables["factor"] = factor
+        assert scaled(1.0) == factor
+
+
 def test_jit_of_jit_and_of_derivatives():
     inner = mx.jit(lambda x: x * x * x)
     outer = mx.jit(lambda x: inner(x) + mx.grad(inner)(x))
