@@ -13,9 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 #: A sample is as many calls as take about this long.
-SAMPLE_SECONDS = 1e-3
-MAX_ROUNDS = 300
-MIN_ROUNDS = 7
+SAMPLE_SECONDS = 2e-3
+MAX_ROUNDS = 200
+MIN_ROUNDS = 5
+#: Threads of BLAS and OpenMP go on spinning for up to 25 ms behind a call; the next contestant waits until they rest.
+REST_SECONDS = 0.03
+#: A contestant that takes longer than this is left out of the rounds beyond `SLOW_ROUNDS`.
+SLOW_SECONDS, SLOW_ROUNDS = 1.0, 2
 
 
 class Quartiles(NamedTuple):
@@ -24,12 +28,14 @@ class Quartiles(NamedTuple):
     high: float
 
 
-def alternate(contestants: Mapping[str, Callable[[], Any]], seconds: float = 2.0) -> dict[str, list[float]]:
+def alternate(
+    contestants: Mapping[str, Callable[[], Any]], seconds: float = 2.0, rest: float = REST_SECONDS
+) -> dict[str, list[float]]:
     """Seconds a call, of each contestant in each round; about ``seconds`` of rounds altogether.
 
-    Every other round goes through the contestants backwards.
+    Every other round goes through the contestants backwards. Before a short sample the contestant runs once, untimed.
     """
-    numbers = {name: _calls_in_a_sample(call) for name, call in contestants.items()}
+    once = {name: _shortest(call) for name, call in contestants.items()}
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     end = time.perf_counter() + seconds
     order = list(contestants)
@@ -37,7 +43,12 @@ def alternate(contestants: Mapping[str, Callable[[], Any]], seconds: float = 2.0
         if done >= MIN_ROUNDS and time.perf_counter() > end:
             break
         for name in order:
-            samples[name].append(_time(contestants[name], numbers[name]))
+            if done >= SLOW_ROUNDS and once[name] > SLOW_SECONDS:
+                continue
+            time.sleep(rest)
+            if once[name] < 10 * SAMPLE_SECONDS:
+                contestants[name]()
+            samples[name].append(_time(contestants[name], max(1, math.ceil(SAMPLE_SECONDS / once[name]))))
         order.reverse()
     return samples
 
@@ -63,8 +74,8 @@ def alternate_cold(
 
 
 def ratio(subject: Sequence[float], rival: Sequence[float]) -> Quartiles:
-    """Quartiles of the subject's time over the rival's, within each round."""
-    return quartiles([a / b for a, b in zip(subject, rival, strict=True)])
+    """Quartiles of the subject's time over the rival's, within each round in which both took part."""
+    return quartiles([a / b for a, b in zip(subject, rival, strict=False)])
 
 
 def quartiles(numbers: Sequence[float]) -> Quartiles:
@@ -73,10 +84,10 @@ def quartiles(numbers: Sequence[float]) -> Quartiles:
     return Quartiles(*statistics.quantiles(numbers, n=4, method="inclusive"))
 
 
-def _calls_in_a_sample(call: Callable[[], Any]) -> int:
-    call()
-    once = min(_time(call, 1) for _ in range(3))
-    return max(1, math.ceil(SAMPLE_SECONDS / once))
+def _shortest(call: Callable[[], Any]) -> float:
+    """The time of one call, of the shortest of three where it is short."""
+    first = _time(call, 1)
+    return first if first > SAMPLE_SECONDS else min(first, _time(call, 1), _time(call, 1))
 
 
 def _time(call: Callable[[], Any], number: int) -> float:

@@ -6,6 +6,7 @@ A benchmark's function takes the library's own NumPy namespace, so each library 
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,17 +22,46 @@ def _same(x: Any) -> Any:
     return x
 
 
+def _nothing() -> None:
+    return None
+
+
+def forward_over_reverse(jvp: Function, grad: Function) -> Callable[[Function], Function]:
+    """Forward over reverse: of ``f(x, *rest)`` a function of (x, v, *rest)."""
+
+    def product(function: Function) -> Function:
+        return lambda x, v, *rest: jvp(grad(lambda p: function(p, *rest)), (x,), (v,))[1]
+
+    return product
+
+
 @dataclass(frozen=True)
 class Library:
-    """``jit`` is the identity where a library has no compiler; ``ready`` waits for a result."""
+    """One library's namespace and transformations.
+
+    ``value_and_grad`` takes ``argnums`` and ``has_aux``; ``jit`` is the identity where a library has no compiler;
+    ``ready`` waits for a result; ``host`` makes a result NumPy's; ``forget`` drops what the library has compiled.
+    """
 
     name: str
     numpy: Any
-    grad: Callable[[Function], Function]
-    value_and_grad: Callable[[Function], Function]
+    grad: Function
+    value_and_grad: Function
+    hvp: Callable[[Function], Function]
+    vjp: Function
+    jacfwd: Callable[[Function], Function]
+    scan: Function
     jit: Callable[[Function], Function] = _same
     array: Callable[[Any], Any] = _same
     ready: Callable[[Any], Any] = _same
+    host: Callable[[Any], Any] = np.asarray
+    forget: Callable[[], None] = _nothing
+    stepwise: Library | None = None
+
+    @property
+    def for_loops(self) -> Library:
+        """The library for programs with long loops: where loops are Python's, it compiles a step, not every step."""
+        return self.stepwise or self
 
     def nested(self, function: Function, order: int) -> Function:
         """The derivative of that order, by ``grad`` of ``grad``."""
@@ -40,17 +70,18 @@ class Library:
         return function
 
 
-MIXAD = Library("mixad", np, mx.grad, mx.value_and_grad, mx.jit)
-
-
-@functools.cache
-def autograd() -> Library | None:
-    """HIPS autograd."""
-    try:
-        import autograd.numpy
-    except ImportError:
-        return None
-    return Library("autograd", autograd.numpy, autograd.grad, autograd.value_and_grad)
+MIXAD = Library(
+    name="mixad",
+    numpy=np,
+    grad=mx.grad,
+    value_and_grad=mx.value_and_grad,
+    hvp=forward_over_reverse(mx.jvp, mx.grad),
+    vjp=mx.vjp,
+    jacfwd=mx.jacfwd,
+    scan=mx.scan,
+    jit=mx.jit,
+    forget=clear_caches,
+)
 
 
 @functools.cache
@@ -61,16 +92,50 @@ def jax() -> Library | None:
     except ImportError:
         return None
     jax.config.update("jax_enable_x64", True)
-    array = functools.partial(jax.tree.map, jax.numpy.asarray)
-    return Library("JAX", jax.numpy, jax.grad, jax.value_and_grad, jax.jit, array, jax.block_until_ready)
+    return Library(
+        name="JAX",
+        numpy=jax.numpy,
+        grad=jax.grad,
+        value_and_grad=jax.value_and_grad,
+        hvp=forward_over_reverse(jax.jvp, jax.grad),
+        vjp=jax.vjp,
+        jacfwd=jax.jacfwd,
+        scan=jax.lax.scan,
+        jit=jax.jit,
+        array=functools.partial(jax.tree.map, jax.numpy.asarray),
+        ready=jax.block_until_ready,
+        forget=jax.clear_caches,
+    )
+
+
+#: Peers whose face needs adapting stand in modules of their own, each with a function `libraries`.
+_ADAPTED = ("autograd_peer", "torch_peer", "mindspore_peer")
+
+
+@functools.cache
+def _adapted() -> tuple[Library, ...]:
+    found: list[Library] = []
+    for name in _ADAPTED:
+        try:
+            module = importlib.import_module(f".{name}", __package__)
+        except ImportError:
+            continue
+        found += module.libraries()
+    return tuple(found)
+
+
+@functools.cache
+def autograd() -> Library | None:
+    """HIPS autograd."""
+    return next((each for each in _adapted() if each.name == "autograd"), None)
 
 
 def libraries() -> Iterator[Library]:
     """mixad, then the peers that are installed."""
     yield MIXAD
-    for peer in (autograd(), jax()):
-        if peer is not None:
-            yield peer
+    if jax():
+        yield jax()
+    yield from _adapted()
 
 
 def call(library: Library, function: Function, *arguments: Any) -> Callable[[], Any]:
@@ -88,5 +153,6 @@ def fresh(function: Function) -> Function:
 
 
 def forget() -> None:
-    """Drop mixad's compiled programs, so that it too begins from nothing."""
-    clear_caches()
+    """Drop every library's compiled programs, so that each begins from nothing."""
+    for library in libraries():
+        library.forget()

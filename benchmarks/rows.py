@@ -1,0 +1,205 @@
+"""The rows of the tables that compare warm calls: what is differentiated, how, and with which arguments.
+
+A row is one entry here. ``function`` is written for a library (see `peers.Library`), so that each runs the same program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from . import programs
+from .peers import Function, Library
+from .programs_pinn import burgers, burgers_arguments
+
+Derivative = Callable[[Library, Function], Function]
+
+
+def value_and_grad(library: Library, function: Function) -> Function:
+    return library.value_and_grad(function)
+
+
+def grad(library: Library, function: Function) -> Function:
+    return library.grad(function)
+
+
+def hvp(library: Library, function: Function) -> Function:
+    """Of ``function(x, *rest)`` a function of (x, v, *rest)."""
+    return library.hvp(function)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one line of a table compares.
+
+    ``arguments`` makes the derivative's arguments; ``primal`` those of the function itself, where they are others.
+    ``first_order`` says whether the bound on a gradient's cost beside the function's applies. ``absent`` says why a
+    library is left out. ``quick`` rows are those of `make bench-quick`.
+    """
+
+    section: str
+    name: str
+    function: Callable[[Library], Function]
+    arguments: Callable[[], tuple[Any, ...]]
+    derivative: Derivative = value_and_grad
+    tolerance: float = 1e-6
+    first_order: bool = True
+    loops: bool = False
+    quick: bool = False
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_numpy(make: Callable[[Any], Function]) -> Callable[[Library], Function]:
+    """A program that needs a library's NumPy namespace alone."""
+    return lambda library: make(library.numpy)
+
+
+def tolerance(dtype: Any) -> float:
+    return 2e-3 if dtype is np.float32 else 1e-6
+
+
+def element_wise(dtype: Any, size: int, quick: bool = False) -> Row:
+    return Row(
+        "Element-wise gradients",
+        f"{np.dtype(dtype)}, {size:,}",
+        of_numpy(programs.waves),
+        lambda: (np.linspace(-2.0, 2.0, size).astype(dtype),),
+        grad,
+        tolerance(dtype),
+        quick=quick,
+    )
+
+
+def network(batch: int, widths: tuple[int, ...], dtype: Any, quick: bool = False) -> Row:
+    return Row(
+        "Networks",
+        f"{batch:,} x {'-'.join(map(str, widths))}, {np.dtype(dtype)}",
+        of_numpy(programs.network),
+        lambda: programs.network_arguments(batch, *widths, dtype=dtype),
+        tolerance=tolerance(dtype),
+        quick=quick,
+    )
+
+
+def gradient_norm(library: Library) -> Function:
+    """The squared norm of a network's gradient, so that its gradient is of second order."""
+    loss, numpy = programs.network(library.numpy), library.numpy
+
+    def norm(layers: Any, x: Any, y: Any) -> Any:
+        total = 0.0
+        for weight, bias in library.grad(loss)(layers, x, y):
+            total = total + numpy.sum(weight * weight) + numpy.sum(bias * bias)
+        return total
+
+    return norm
+
+
+def second_order(batch: int, widths: tuple[int, ...], dtype: Any, quick: bool = False) -> Row:
+    return Row(
+        "Second order",
+        f"gradient of a gradient's norm, {batch:,} x {'-'.join(map(str, widths))}, {np.dtype(dtype)}",
+        gradient_norm,
+        lambda: programs.network_arguments(batch, *widths, dtype=dtype),
+        tolerance=tolerance(dtype),
+        first_order=False,
+        quick=quick,
+    )
+
+
+def pinn(count: int, dtype: Any, quick: bool = False) -> Row:
+    return Row(
+        "Second order",
+        f"PINN for Burgers, {count:,} points, {np.dtype(dtype)}",
+        burgers,
+        lambda: burgers_arguments(count, dtype),
+        tolerance=tolerance(dtype),
+        first_order=False,
+        quick=quick,
+    )
+
+
+def hessian_vector_rosenbrock(size: int) -> Row:
+    return Row(
+        "Second order",
+        f"Hessian-vector product, Rosenbrock of {size:,}, float64",
+        of_numpy(programs.rosenbrock),
+        lambda: (np.linspace(-1.2, 1.0, size), np.linspace(1.0, 2.0, size)),
+        hvp,
+        first_order=False,
+    )
+
+
+def hessian_vector_softmax(samples: int, dtype: Any, quick: bool = False) -> Row:
+    def arguments() -> tuple[Any, ...]:
+        weights, inputs, labels = programs.classification_arguments(samples, 64, 10, dtype)
+        return weights, np.ones_like(weights), inputs, labels
+
+    return Row(
+        "Second order",
+        f"Hessian-vector product, softmax regression of {samples:,} x 64, {np.dtype(dtype)}",
+        of_numpy(programs.softmax_regression),
+        arguments,
+        hvp,
+        tolerance(dtype),
+        first_order=False,
+        quick=quick,
+    )
+
+
+def layer(name: str, make: Callable[[Any], Function], arguments: Any, dtype: Any, quick: bool = False) -> Row:
+    return Row(
+        "Layers of larger models",
+        f"{name}, {np.dtype(dtype)}",
+        of_numpy(make),
+        arguments,
+        lambda library, function: library.value_and_grad(function, (0, 1, 2)),
+        tolerance(dtype),
+        quick=quick,
+    )
+
+
+def _rows() -> list[Row]:
+    single, double = np.float32, np.float64
+    sizes = (10**3, 10**4, 10**5, 10**6, 10**7)
+    return [
+        *(element_wise(dtype, size, size in (10**4, 10**7)) for dtype in (single, double) for size in sizes),
+        network(128, (128,) * 4, single, True),
+        network(65_536, (64, 64, 64, 1), single, True),
+        network(8_192, (512,) * 4, single, True),
+        network(10_000, (2, *(20,) * 8, 1), double, True),
+        second_order(128, (128,) * 4, single),
+        second_order(65_536, (64, 64, 64, 1), single, True),
+        pinn(10_000, single, True),
+        pinn(10_000, double, True),
+        hessian_vector_rosenbrock(1_000),
+        hessian_vector_softmax(10_000, double),
+        layer(
+            "attention, 8 x 512 x 64",
+            programs.attention,
+            partial(programs.normal, *((8, 512, 64),) * 3, dtype=single),
+            single,
+            True,
+        ),
+        layer(
+            "layer norm, 8,192 x 512",
+            programs.layer_norm,
+            partial(programs.normal, (8_192, 512), (512,), (512,), dtype=single),
+            single,
+            True,
+        ),
+        Row(
+            "Layers of larger models",
+            "softmax regression, 60,000 x 784 to 10, float32",
+            of_numpy(programs.softmax_regression),
+            lambda: programs.classification_arguments(60_000, 784, 10, single),
+            tolerance=tolerance(single),
+            quick=True,
+        ),
+    ]
+
+
+ROWS = _rows()
