@@ -7,11 +7,17 @@ from typing import Any
 import autograd
 import autograd.numpy as anp
 import numpy as np
+from autograd.builtins import tuple as atuple
 from autograd.core import make_vjp
 from autograd.differential_operators import grad_and_aux
 
 from .loops import unrolled
 from .peers import Function, Library
+
+
+def _traced(tree: Any) -> Any:
+    """Nested tuples as autograd's own, which it can differentiate."""
+    return atuple([_traced(each) for each in tree]) if isinstance(tree, tuple) else tree
 
 
 def value_and_grad(function: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
@@ -20,7 +26,7 @@ def value_and_grad(function: Function, argnums: Any = 0, has_aux: bool = False) 
 
     def boxed(*arguments: Any) -> Any:
         value, aux = function(*arguments)
-        return value, (value, aux)
+        return value, _traced((value, aux))
 
     def run(*arguments: Any) -> Any:
         gradient, aux = grad_and_aux(boxed, argnums)(*arguments)

@@ -57,6 +57,7 @@ def contestants(row: Row, only: Callable[[str], bool] = lambda name: True) -> Fo
         if library.name in found.absent or not only(library.name):
             continue
         try:
+            library.forget()
             with time_limit(LIMIT_SECONDS):
                 one = derivative(row, library, arguments)
                 result = flat(library, one())
@@ -104,6 +105,6 @@ def said(error: BaseException) -> str:
 def compare(row: Row, seconds: float, only: Callable[[str], bool] = lambda name: True) -> tuple[Any, dict[str, str]]:
     """Samples by contestant, and why others do not take part."""
     found = contestants(row, only)
-    if row.first_order and MIXAD.name in found.calls:
+    if row.gradient and MIXAD.name in found.calls:
         found.calls[FUNCTION] = function_alone(row, row.arguments())
     return alternate(found.calls, seconds), found.absent

@@ -106,6 +106,26 @@ def softmax_regression(numpy: Any) -> Function:
     return loss
 
 
+def recurrence(library: Any) -> Function:
+    """A recurrent network's sum of squares over its steps."""
+    numpy = library.numpy
+
+    def loss(weight: Any, start: Any, xs: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            hidden, weight = carry
+            hidden = numpy.tanh(numpy.matmul(weight, hidden) + x)
+            return (hidden, weight), numpy.sum(hidden * hidden)
+
+        return numpy.sum(library.scan(step, (start, weight), xs)[1])
+
+    return loss
+
+
+def recurrence_arguments(steps: int, size: int) -> tuple[Any, ...]:
+    weight, start, xs = normal((size, size), (size,), (steps, size))
+    return weight / np.sqrt(size), start, xs
+
+
 def normal(*shapes: tuple[int, ...], dtype: Any = np.float64) -> tuple[Any, ...]:
     """Arrays of normally distributed numbers."""
     random = np.random.default_rng(2)

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from . import programs
+from . import adbench_data, programs, programs_adbench
 from .peers import Function, Library
 from .programs_pinn import burgers, burgers_arguments
+
+ADBENCH = "ADBench's problems"
 
 Derivative = Callable[[Library, Function], Function]
 
@@ -32,13 +34,18 @@ def hvp(library: Library, function: Function) -> Function:
     return library.hvp(function)
 
 
+def jacobian(library: Library, function: Function) -> Function:
+    """In forward mode: many outputs of few inputs."""
+    return library.jacfwd(function)
+
+
 @dataclass(frozen=True)
 class Row:
     """What one line of a table compares.
 
-    ``arguments`` makes the derivative's arguments; ``primal`` those of the function itself, where they are others.
-    ``first_order`` says whether the bound on a gradient's cost beside the function's applies. ``absent`` says why a
-    library is left out. ``quick`` rows are those of `make bench-quick`.
+    ``arguments`` makes the arguments, of function and derivative alike. With ``gradient`` the derivative is a gradient,
+    and the bound on its cost beside the function's applies. ``loops`` marks programs with long loops, ``quick`` those
+    of `make bench-quick`. ``absent`` says why a library is left out.
     """
 
     section: str
@@ -47,7 +54,7 @@ class Row:
     arguments: Callable[[], tuple[Any, ...]]
     derivative: Derivative = value_and_grad
     tolerance: float = 1e-6
-    first_order: bool = True
+    gradient: bool = True
     loops: bool = False
     quick: bool = False
     absent: Mapping[str, str] = field(default_factory=dict)
@@ -105,7 +112,7 @@ def second_order(batch: int, widths: tuple[int, ...], dtype: Any, quick: bool = 
         gradient_norm,
         lambda: programs.network_arguments(batch, *widths, dtype=dtype),
         tolerance=tolerance(dtype),
-        first_order=False,
+        gradient=False,
         quick=quick,
     )
 
@@ -117,7 +124,7 @@ def pinn(count: int, dtype: Any, quick: bool = False) -> Row:
         burgers,
         lambda: burgers_arguments(count, dtype),
         tolerance=tolerance(dtype),
-        first_order=False,
+        gradient=False,
         quick=quick,
     )
 
@@ -129,7 +136,7 @@ def hessian_vector_rosenbrock(size: int) -> Row:
         of_numpy(programs.rosenbrock),
         lambda: (np.linspace(-1.2, 1.0, size), np.linspace(1.0, 2.0, size)),
         hvp,
-        first_order=False,
+        gradient=False,
     )
 
 
@@ -145,7 +152,7 @@ def hessian_vector_softmax(samples: int, dtype: Any, quick: bool = False) -> Row
         arguments,
         hvp,
         tolerance(dtype),
-        first_order=False,
+        gradient=False,
         quick=quick,
     )
 
@@ -159,6 +166,67 @@ def layer(name: str, make: Callable[[Any], Function], arguments: Any, dtype: Any
         lambda library, function: library.value_and_grad(function, (0, 1, 2)),
         tolerance(dtype),
         quick=quick,
+    )
+
+
+def gaussian_mixture(n: int, d: int, k: int, quick: bool = False) -> Row:
+    return Row(
+        ADBENCH,
+        f"Gaussian mixture, {n:,} points, d = {d}, k = {k}",
+        programs_adbench.gmm,
+        lambda: adbench_data.gmm_generated(n, d, k),
+        quick=quick,
+    )
+
+
+def bundle_adjustment() -> Row:
+    def arguments() -> tuple[Any, ...]:
+        cameras, points, weights, features, *observed = adbench_data.ba_file("ba1_n49_m7776_p31843.txt")
+        return cameras, points, weights, features, *observed, programs_adbench.seeds(len(weights))
+
+    return Row(
+        ADBENCH,
+        "bundle adjustment, 31,843 observations (Jacobian by two pullbacks)",
+        programs_adbench.bundle_adjustment,
+        arguments,
+        programs_adbench.bundle_adjustment_rows,
+        gradient=False,
+        quick=True,
+    )
+
+
+def long_short_term_memory() -> Row:
+    return Row(
+        ADBENCH,
+        "LSTM, 2 layers, 1,024 characters",
+        programs_adbench.lstm,
+        lambda: adbench_data.lstm_file("lstm_l2_c1024.txt"),
+        lambda library, function: library.value_and_grad(function, (0, 1)),
+        loops=True,
+    )
+
+
+def hand(complicated: bool) -> Row:
+    kind = "complicated" if complicated else "simple"
+    return Row(
+        ADBENCH,
+        f"hand tracking, {kind}, 100 points (Jacobian in forward mode)",
+        programs_adbench.hand,
+        lambda: adbench_data.hand_file(f"hand_{kind}_c100.txt", complicated),
+        jacobian,
+        gradient=False,
+        quick=not complicated,
+    )
+
+
+def recurrence(steps: int) -> Row:
+    return Row(
+        "Loops",
+        f"scan of {steps:,} steps, tanh(w @ h + x), 32 numbers, float64",
+        programs.recurrence,
+        lambda: programs.recurrence_arguments(steps, 32),
+        loops=True,
+        quick=True,
     )
 
 
@@ -199,6 +267,13 @@ def _rows() -> list[Row]:
             tolerance=tolerance(single),
             quick=True,
         ),
+        gaussian_mixture(1_000, 10, 25, True),
+        gaussian_mixture(10_000, 2, 5),
+        bundle_adjustment(),
+        long_short_term_memory(),
+        hand(False),
+        hand(True),
+        recurrence(1_000),
     ]
 
 

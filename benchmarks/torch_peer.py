@@ -28,7 +28,6 @@ NAMESPACE.__dict__.update(
     min=torch.amin,
     transpose=torch.permute,
     array=torch.tensor,
-    take=lambda x, indices, axis: torch.index_select(x, axis, indices),
 )
 
 
