@@ -7,7 +7,7 @@ and finds the compiled program by the trace.
 import numpy as np
 import pytest
 
-from .peers import call, libraries
+from .peers import call, uncompiled
 
 X = np.array([0.1, 0.2, 0.3])
 INPUT = np.array([[0.8, 0.6, 0.2], [1.8, 1.3, 1.1]])
@@ -34,7 +34,7 @@ def test_gradient(contest, row):
     order, function, arguments = PROGRAMS[row]
     calls = {
         library.name: call(library, library.nested(function(library.numpy), order), *arguments)
-        for library in libraries()
+        for library in uncompiled()
     }
     contest.row = row
     contest.warm(calls)

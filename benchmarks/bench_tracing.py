@@ -11,7 +11,7 @@ from mixad.frontend.execution import collector_paused
 from mixad.frontend.requests import root_argument
 from mixad.frontend.tracing import Trace, active
 
-from .peers import MIXAD, autograd, fresh, jax
+from .peers import MIXAD, fresh, installed, jax
 from .programs import chain
 
 X = np.float64(0.5)
@@ -29,11 +29,11 @@ def trace(function):
 def test_tracing(contest, operations):
     own = chain(MIXAD.numpy, operations)
     calls = {"mixad": lambda: trace(own)}
-    if autograd():
+    if theirs := installed("autograd"):
         from autograd.core import make_vjp
 
-        theirs = chain(autograd().numpy, operations)
-        calls["autograd"] = lambda: make_vjp(theirs, X)
+        tape = chain(theirs.numpy, operations)
+        calls["autograd"] = lambda: make_vjp(tape, X)
     if jax():
         from jax import make_jaxpr
 

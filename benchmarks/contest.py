@@ -1,25 +1,27 @@
-"""One row: build each library's derivative, see that they agree, time them by turns."""
+"""One row: see that the contestants run and agree, time them by turns, keep what was found."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 
-from .paired import alternate
-from .peers import MIXAD, Library, call, libraries
+from .paired import alternate, alternate_cold
+from .peers import MIXAD, Library, call, forget, libraries, to_numpy
 from .rows import Row
 
 #: Compiling and the first call together.
-LIMIT_SECONDS = 90
+LIMIT_SECONDS = 60
 #: The name under which mixad's compiled function itself takes part, to set its gradient's cost beside it.
 FUNCTION = "function"
 
 Call = Callable[[], Any]
+Calls = Mapping[str, Call]
 
 
 class OutOfTime(BaseException):
@@ -27,7 +29,9 @@ class OutOfTime(BaseException):
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float = LIMIT_SECONDS) -> Iterator[None]:
+    """Raise `OutOfTime` in what takes longer, as soon as it runs Python again."""
+
     def stop(*_: Any) -> None:
         raise OutOfTime(f"more than {seconds:.0f} s")
 
@@ -41,51 +45,116 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 @dataclass
-class Found:
-    """Calls that ran and agreed, and why others do not take part."""
+class Contest:
+    """One row of the tables.
 
-    calls: dict[str, Call] = field(default_factory=dict)
+    A figure is the fastest time, which other work on the machine disturbs least, divided by ``count``; ``unit`` says
+    what there are so many of. With a ``baseline`` it is the time beyond that contestant's. ``facts`` are further
+    columns; ``absent`` says why a library does not take part. ``bar`` is the kind of target that the row counts for:
+    "speed", "first gradient", "memory" or none.
+    """
+
+    benchmark: Any
+    section: str
+    about: str
+    row: str = ""
+    bar: str = ""
+    count: int = 1
+    unit: str = "a call"
+    target: str = ""
+    baseline: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
 
+    def warm(self, calls: Calls, tolerance: float | None = 1e-6, seconds: float = 2.0) -> None:
+        """Compare calls that have been made before. Their results must agree, unless ``tolerance`` is None."""
+        entered = agreed(calls, tolerance, self.absent)
+        self.keep(lambda: alternate(entered, seconds))
 
-def contestants(row: Row, only: Callable[[str], bool] = lambda name: True) -> Found:
-    """Each library's derivative, run once, its result compared with the first library's that has one."""
-    found = Found(absent=dict(row.absent))
-    arguments = row.arguments()
-    reference: list[Any] = []
-    for library in libraries():
-        if library.name in found.absent or not only(library.name):
-            continue
-        try:
-            library.forget()
-            with time_limit(LIMIT_SECONDS):
-                one = derivative(row, library, arguments)
-                result = flat(library, one())
-            reference = reference or result
-            check(result, reference, row.tolerance)
-        except (Exception, OutOfTime) as error:
-            found.absent[library.name] = said(error)
+    def cold(self, calls: Calls, tolerance: float | None = 1e-6, seconds: float = 10.0) -> None:
+        """Compare calls that begin with no program compiled."""
+        entered = agreed(calls, tolerance, self.absent)
+        self.keep(lambda: alternate_cold(entered, forget, seconds))
+
+    def differentiate(self, row: Row) -> None:
+        """Compare the libraries on one of the rows."""
+        self.section, self.about, self.row, self.bar = row.section, row.about, row.name, "speed"
+        self.absent |= row.absent
+        self.benchmark.group = row.section
+        calls = contestants(row, self.absent)
+        self.keep(lambda: alternate(calls))
+
+    def keep(self, measure: Callable[[], dict[str, list[float]]]) -> None:
+        """Measure, once, and store it; the test fails where mixad has no figure, the row stays."""
+        if self.benchmark.disabled:
+            self.benchmark(lambda: None)
         else:
-            found.calls[library.name] = one
+            samples = self.benchmark.pedantic(measure, rounds=1, iterations=1)
+            kept = {name: value for name, value in vars(self).items() if name != "benchmark"}
+            self.benchmark.extra_info.update(kept, samples=samples)
+        if MIXAD.name in self.absent:
+            pytest.fail(f"{self.row}: mixad: {self.absent[MIXAD.name]}")
+
+
+def contestants(row: Row, absent: dict[str, str], only: Callable[[str], bool] = lambda name: True) -> dict[str, Call]:
+    """Each library's derivative, and mixad's function where its cost is a bound; ``absent`` gains those that fail."""
+    arguments = row.arguments()
+    calls = {
+        library.name: derivative(row, library, arguments)
+        for library in libraries()
+        if library.name not in absent and only(library.name)
+    }
+    found = agreed(calls, row.tolerance, absent)
+    if row.gradient and MIXAD.name in found:
+        found[FUNCTION] = call(MIXAD, MIXAD.jit(row.function(MIXAD)), *arguments)
     return found
 
 
 def derivative(row: Row, library: Library, arguments: tuple[Any, ...]) -> Call:
+    """The library's compiled derivative of a row, to be called."""
     library = library.for_loops if row.loops else library
-    return call(library, library.jit(row.derivative(library, row.function(library))), *arguments)
+    try:
+        return call(library, library.jit(row.derivative(library, row.function(library))), *arguments)
+    except Exception as error:
+        return failing(error)
 
 
-def function_alone(row: Row, arguments: tuple[Any, ...]) -> Call:
-    """mixad's compiled function, without a derivative."""
-    return call(MIXAD, MIXAD.jit(row.function(MIXAD)), *arguments)
+def failing(error: Exception) -> Call:
+    """A call that raises what kept a contestant from being built."""
+
+    def fail() -> Any:
+        raise error
+
+    return fail
 
 
-def flat(library: Library, result: Any) -> list[Any]:
+def agreed(calls: Calls, tolerance: float | None, absent: dict[str, str]) -> dict[str, Call]:
+    """The calls that ran and agree with the first that did; ``absent`` gains why the others do not take part."""
+    forget()
+    reference: list[Any] = []
+    found: dict[str, Call] = {}
+    for name, one in calls.items():
+        try:
+            with time_limit():
+                result = one()
+            if tolerance is not None:
+                numbers = flat(result)
+                reference = reference or numbers
+                check(numbers, reference, tolerance)
+        except (Exception, OutOfTime) as error:
+            absent[name] = said(error)
+        else:
+            found[name] = one
+    return found
+
+
+def flat(result: Any) -> list[Any]:
+    """The arrays of a nested result, as float64."""
     if isinstance(result, dict):
         result = [result[key] for key in sorted(result)]
     if isinstance(result, list | tuple):
-        return [leaf for each in result for leaf in flat(library, each)]
-    return [np.array(library.host(result), np.float64)]
+        return [leaf for each in result for leaf in flat(each)]
+    return [np.array(to_numpy(result), np.float64)]
 
 
 def check(result: list[Any], reference: list[Any], tolerance: float) -> None:
@@ -99,12 +168,4 @@ def said(error: BaseException) -> str:
     """The first line of an error that says anything."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = f"{type(error).__name__}: {lines[0] if lines else ''}"
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def compare(row: Row, seconds: float, only: Callable[[str], bool] = lambda name: True) -> tuple[Any, dict[str, str]]:
-    """Samples by contestant, and why others do not take part."""
-    found = contestants(row, only)
-    if row.gradient and MIXAD.name in found.calls:
-        found.calls[FUNCTION] = function_alone(row, row.arguments())
-    return alternate(found.calls, seconds), found.absent
+    return text if len(text) <= 100 else f"{text[:97]}..."

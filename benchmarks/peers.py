@@ -40,7 +40,8 @@ class Library:
     """One library's namespace and transformations.
 
     ``value_and_grad`` takes ``argnums`` and ``has_aux``; ``jit`` is the identity where a library has no compiler;
-    ``ready`` waits for a result; ``host`` makes a result NumPy's; ``forget`` drops what the library has compiled.
+    ``ready`` waits for a result; ``forget`` drops what the library has compiled.
+    ``stepwise`` is the library for programs with long loops, where that is another.
     """
 
     name: str
@@ -54,7 +55,6 @@ class Library:
     jit: Callable[[Function], Function] = _same
     array: Callable[[Any], Any] = _same
     ready: Callable[[Any], Any] = _same
-    host: Callable[[Any], Any] = np.asarray
     forget: Callable[[], None] = _nothing
     stepwise: Library | None = None
 
@@ -125,17 +125,19 @@ def _adapted() -> tuple[Library, ...]:
 
 
 @functools.cache
-def autograd() -> Library | None:
-    """HIPS autograd."""
-    return next((each for each in _adapted() if each.name == "autograd"), None)
-
-
-def libraries() -> Iterator[Library]:
+def libraries() -> tuple[Library, ...]:
     """mixad, then the peers that are installed."""
-    yield MIXAD
-    if jax():
-        yield jax()
-    yield from _adapted()
+    return (MIXAD, *([jax()] if jax() else ()), *_adapted())
+
+
+def installed(name: str) -> Library | None:
+    """A library by its name; None where it is not installed."""
+    return next((each for each in libraries() if each.name == name), None)
+
+
+def uncompiled() -> Iterator[Library]:
+    """The libraries as they are used without a compiler; torch.compile is nothing but a compiler."""
+    return (each for each in libraries() if each.name != "torch.compile")
 
 
 def call(library: Library, function: Function, *arguments: Any) -> Callable[[], Any]:
@@ -145,6 +147,11 @@ def call(library: Library, function: Function, *arguments: Any) -> Callable[[], 
     if ready is _same:
         return lambda: function(*own)
     return lambda: ready(function(*own))
+
+
+def to_numpy(x: Any) -> Any:
+    """Any library's array, or a number, as NumPy's."""
+    return x.detach().numpy() if hasattr(x, "detach") else x.asnumpy() if hasattr(x, "asnumpy") else np.asarray(x)
 
 
 def fresh(function: Function) -> Function:

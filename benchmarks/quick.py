@@ -10,13 +10,14 @@ from . import threads  # isort: skip (before any library is loaded)
 
 import argparse
 
-from .contest import FUNCTION, compare
-from .paired import quartiles, ratio
+from .contest import FUNCTION, contestants
+from .paired import alternate, quartiles, ratio
 from .rows import ROWS, Row
 
 
 def line(row: Row, seconds: float, peers: list[str]) -> str:
-    samples, absent = compare(row, seconds, lambda name: not peers or name in [*peers, "mixad"])
+    absent = dict(row.absent)
+    samples = alternate(contestants(row, absent, lambda name: not peers or name in [*peers, "mixad"]), seconds)
     if "mixad" not in samples:
         return f"mixad failed: {absent['mixad']}"
     own = samples.pop("mixad")

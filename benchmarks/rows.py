@@ -16,7 +16,29 @@ from . import adbench_data, programs, programs_adbench
 from .peers import Function, Library
 from .programs_pinn import burgers, burgers_arguments
 
+ELEMENT_WISE = "Element-wise gradients"
+NETWORKS = "Networks"
+SECOND = "Second order"
+LAYERS = "Layers of larger models"
 ADBENCH = "ADBench's problems"
+LOOPS = "Loops"
+SMALL = "Small functions, compiled"
+ORDERS = "Growth with the order, compiled"
+
+SECTIONS = {
+    ELEMENT_WISE: "The gradient of sum(tanh(sin(x)*exp(-x*x) + x)).",
+    NETWORKS: "Value and gradient of the mean squared error of a network with tanh between its layers.",
+    SECOND: "Derivatives of functions that hold derivatives. The PINN is that of Raissi, Perdikaris and Karniadakis for "
+    "Burgers' equation (eight layers of 20 tanh units): value and gradient of a loss with u_t, u_x and u_xx. Hessian-vector products are taken forward over reverse, by eager PyTorch and autograd reverse over reverse.",
+    LAYERS: "Value and gradient with respect to every input of the layer; of the regression, to its weights.",
+    ADBENCH: "The problems of [ADBench](https://github.com/microsoft/ADBench) in float64, checked against its tests' "
+    "values. Gradients are reverse mode; the Jacobian of bundle adjustment takes two pullbacks for all observations, "
+    "those of hand tracking go forward, 26 or 28 columns at once (in autograd one after the other).",
+    LOOPS: "Value and gradient through `mixad.scan` and `jax.lax.scan`; in PyTorch and autograd the loop is Python's: "
+    "torch.compile compiles the step.",
+    SMALL: "A call's own time: gradients of functions of a few numbers, in float64.",
+    ORDERS: "The n-th derivative of a network 1-32-32-1 of tanh units at 1,000 points, in float64.",
+}
 
 Derivative = Callable[[Library, Function], Function]
 
@@ -59,6 +81,16 @@ class Row:
     quick: bool = False
     absent: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        """A name that tells what is computed without the section's heading."""
+        return f"{self.section.lower()}: {self.name}"
+
+    @property
+    def about(self) -> str:
+        """What stands below the section's heading."""
+        return SECTIONS[self.section]
+
 
 def of_numpy(make: Callable[[Any], Function]) -> Callable[[Library], Function]:
     """A program that needs a library's NumPy namespace alone."""
@@ -71,7 +103,7 @@ def tolerance(dtype: Any) -> float:
 
 def element_wise(dtype: Any, size: int, quick: bool = False) -> Row:
     return Row(
-        "Element-wise gradients",
+        ELEMENT_WISE,
         f"{np.dtype(dtype)}, {size:,}",
         of_numpy(programs.waves),
         lambda: (np.linspace(-2.0, 2.0, size).astype(dtype),),
@@ -83,7 +115,7 @@ def element_wise(dtype: Any, size: int, quick: bool = False) -> Row:
 
 def network(batch: int, widths: tuple[int, ...], dtype: Any, quick: bool = False) -> Row:
     return Row(
-        "Networks",
+        NETWORKS,
         f"{batch:,} x {'-'.join(map(str, widths))}, {np.dtype(dtype)}",
         of_numpy(programs.network),
         lambda: programs.network_arguments(batch, *widths, dtype=dtype),
@@ -107,7 +139,7 @@ def gradient_norm(library: Library) -> Function:
 
 def second_order(batch: int, widths: tuple[int, ...], dtype: Any, quick: bool = False) -> Row:
     return Row(
-        "Second order",
+        SECOND,
         f"gradient of a gradient's norm, {batch:,} x {'-'.join(map(str, widths))}, {np.dtype(dtype)}",
         gradient_norm,
         lambda: programs.network_arguments(batch, *widths, dtype=dtype),
@@ -119,7 +151,7 @@ def second_order(batch: int, widths: tuple[int, ...], dtype: Any, quick: bool = 
 
 def pinn(count: int, dtype: Any, quick: bool = False) -> Row:
     return Row(
-        "Second order",
+        SECOND,
         f"PINN for Burgers, {count:,} points, {np.dtype(dtype)}",
         burgers,
         lambda: burgers_arguments(count, dtype),
@@ -131,7 +163,7 @@ def pinn(count: int, dtype: Any, quick: bool = False) -> Row:
 
 def hessian_vector_rosenbrock(size: int) -> Row:
     return Row(
-        "Second order",
+        SECOND,
         f"Hessian-vector product, Rosenbrock of {size:,}, float64",
         of_numpy(programs.rosenbrock),
         lambda: (np.linspace(-1.2, 1.0, size), np.linspace(1.0, 2.0, size)),
@@ -146,7 +178,7 @@ def hessian_vector_softmax(samples: int, dtype: Any, quick: bool = False) -> Row
         return weights, np.ones_like(weights), inputs, labels
 
     return Row(
-        "Second order",
+        SECOND,
         f"Hessian-vector product, softmax regression of {samples:,} x 64, {np.dtype(dtype)}",
         of_numpy(programs.softmax_regression),
         arguments,
@@ -159,7 +191,7 @@ def hessian_vector_softmax(samples: int, dtype: Any, quick: bool = False) -> Row
 
 def layer(name: str, make: Callable[[Any], Function], arguments: Any, dtype: Any, quick: bool = False) -> Row:
     return Row(
-        "Layers of larger models",
+        LAYERS,
         f"{name}, {np.dtype(dtype)}",
         of_numpy(make),
         arguments,
@@ -221,7 +253,7 @@ def hand(complicated: bool) -> Row:
 
 def recurrence(steps: int) -> Row:
     return Row(
-        "Loops",
+        LOOPS,
         f"scan of {steps:,} steps, tanh(w @ h + x), 32 numbers, float64",
         programs.recurrence,
         lambda: programs.recurrence_arguments(steps, 32),
@@ -230,11 +262,36 @@ def recurrence(steps: int) -> Row:
     )
 
 
+def small(name: str, make: Callable[[Any], Function], *arguments: Any, quick: bool = False) -> Row:
+    return Row(SMALL, name, of_numpy(make), lambda: arguments, grad, quick=quick)
+
+
+def of_order(order: int) -> Row:
+    def function(library: Library) -> Function:
+        """The sum of the derivative of one order less."""
+        numpy = library.numpy
+
+        def total(x: Any, layers: Any) -> Any:
+            return numpy.sum(programs.apply(numpy, layers, x))
+
+        def above(inner: Function) -> Function:
+            return lambda x, layers: numpy.sum(library.grad(inner)(x, layers))
+
+        for _ in range(order - 1):
+            total = above(total)
+        return total
+
+    layers = programs.layers_of((1, 32, 32, 1), np.float64)
+    x = np.linspace(-2.0, 2.0, 1_000)[:, None]
+    return Row(ORDERS, f"order {order}", function, lambda: (x, layers), grad, gradient=order == 1)
+
+
 def _rows() -> list[Row]:
     single, double = np.float32, np.float64
     sizes = (10**3, 10**4, 10**5, 10**6, 10**7)
     return [
         *(element_wise(dtype, size, size in (10**4, 10**7)) for dtype in (single, double) for size in sizes),
+        network(32, (8, 16, 1), double),
         network(128, (128,) * 4, single, True),
         network(65_536, (64, 64, 64, 1), single, True),
         network(8_192, (512,) * 4, single, True),
@@ -260,7 +317,7 @@ def _rows() -> list[Row]:
             True,
         ),
         Row(
-            "Layers of larger models",
+            LAYERS,
             "softmax regression, 60,000 x 784 to 10, float32",
             of_numpy(programs.softmax_regression),
             lambda: programs.classification_arguments(60_000, 784, 10, single),
@@ -274,6 +331,11 @@ def _rows() -> list[Row]:
         hand(False),
         hand(True),
         recurrence(1_000),
+        small("sin(x) * x at a number", lambda numpy: lambda x: numpy.sin(x) * x, np.float64(0.5), quick=True),
+        small("sum(x * x) of 3 numbers", lambda numpy: lambda x: numpy.sum(x * x), np.array([0.1, 0.2, 0.3])),
+        small("Rosenbrock, 3 numbers", programs.rosenbrock, np.array([0.1, 0.2, 0.3]), quick=True),
+        small("Rosenbrock, 1,000 numbers", programs.rosenbrock, np.linspace(-1.2, 1.0, 1_000)),
+        *(of_order(order) for order in range(1, 7)),
     ]
 
 

@@ -35,10 +35,6 @@ def array(tree: Any) -> Any:
     return tree_map(lambda x: torch.tensor(x) if isinstance(x, np.ndarray | np.generic) else x, tree)
 
 
-def host(x: Any) -> Any:
-    return x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
-
-
 class _Nesting:
     """How many derivatives are being taken around this one; an inner one keeps its graph for those outside."""
 
@@ -113,11 +109,12 @@ def compiled(function: Function) -> Function:
 
 
 def reset() -> None:
+    """Compiled code is dropped from memory; from the disk it is not taken: see `TORCHINDUCTOR_FORCE_DISABLE_CACHES`."""
     torch._dynamo.reset()
 
 
 def libraries() -> list[Library]:
-    shared = {"numpy": NAMESPACE, "array": array, "host": host}
+    shared = {"numpy": NAMESPACE, "array": array}
     eager = Library(
         name="PyTorch",
         grad=grad,
