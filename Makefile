@@ -7,9 +7,17 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# An environment that has mixad and the peers may be named instead: BENCH_PYTHON=/path/to/python make bench
+ifdef BENCH_PYTHON
+BENCH_READY :=
+else
+BENCH_PYTHON := $(BIN)/python
+BENCH_READY := $(VENV)/.installed-bench
+endif
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format bench docs clean
+.PHONY: help demo test test-quick lint format bench bench-quick docs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -34,11 +42,15 @@ format: $(VENV)/.installed-test  ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.installed-bench  ## measure, beside HIPS autograd and JAX, and write docs/performance.md's tables
+bench: $(BENCH_READY)  ## measure, beside the peers, and write docs/performance.md's tables and plots (15 minutes)
 	@mkdir -p build
-	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds \
-	    --benchmark-json=build/benchmarks.json
-	$(BIN)/python benchmarks/report.py build/benchmarks.json docs/performance.md
+	@status=0; \
+	$(BENCH_PYTHON) -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min \
+	    --benchmark-json=build/benchmarks.json || status=$$?; \
+	$(BENCH_PYTHON) -m benchmarks.report build/benchmarks.json docs/performance.md docs/images && exit $$status
+
+bench-quick: $(BENCH_READY)  ## print the main rows of the benchmarks (3 minutes)
+	$(BENCH_PYTHON) -m benchmarks.quick
 
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

@@ -13,13 +13,12 @@ import pytest
 
 from .paired import alternate, alternate_cold
 from .peers import MIXAD, Library, call, forget, libraries, to_numpy
+from .results import FUNCTION
 from .rows import Row
+from .threads import THREADS
 
 #: Compiling and the first call together.
 LIMIT_SECONDS = 60
-#: The name under which mixad's compiled function itself takes part, to set its gradient's cost beside it.
-FUNCTION = "function"
-
 Call = Callable[[], Any]
 Calls = Mapping[str, Call]
 
@@ -59,6 +58,7 @@ class Contest:
     about: str
     row: str = ""
     bar: str = ""
+    threads: int = THREADS
     count: int = 1
     unit: str = "a call"
     target: str = ""

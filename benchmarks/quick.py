@@ -10,8 +10,9 @@ from . import threads  # isort: skip (before any library is loaded)
 
 import argparse
 
-from .contest import FUNCTION, contestants
+from .contest import contestants
 from .paired import alternate, quartiles, ratio
+from .results import FUNCTION
 from .rows import ROWS, Row
 
 

@@ -1,6 +1,6 @@
 """The rows of the tables that compare warm calls: what is differentiated, how, and with which arguments.
 
-A row is one entry here. ``function`` is written for a library (see `peers.Library`), so that each runs the same program.
+A row is one entry here. ``function`` is written for a library (see `peers.Library`), so each runs the same program.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ ORDERS = "Growth with the order, compiled"
 SECTIONS = {
     ELEMENT_WISE: "The gradient of sum(tanh(sin(x)*exp(-x*x) + x)).",
     NETWORKS: "Value and gradient of the mean squared error of a network with tanh between its layers.",
-    SECOND: "Derivatives of functions that hold derivatives. The PINN is that of Raissi, Perdikaris and Karniadakis for "
-    "Burgers' equation (eight layers of 20 tanh units): value and gradient of a loss with u_t, u_x and u_xx. Hessian-vector products are taken forward over reverse, by eager PyTorch and autograd reverse over reverse.",
+    SECOND: "Derivatives of functions that hold derivatives. The PINN is that of Raissi, Perdikaris and Karniadakis "
+    "for Burgers' equation (eight layers of 20 tanh units): value and gradient of a loss with u_t, u_x and u_xx. "
+    "Hessian-vector products are forward over reverse, in eager PyTorch and autograd reverse over reverse.",
     LAYERS: "Value and gradient with respect to every input of the layer; of the regression, to its weights.",
     ADBENCH: "The problems of [ADBench](https://github.com/microsoft/ADBench) in float64, checked against its tests' "
     "values. Gradients are reverse mode; the Jacobian of bundle adjustment takes two pullbacks for all observations, "
@@ -83,8 +84,8 @@ class Row:
 
     @property
     def label(self) -> str:
-        """A name that tells what is computed without the section's heading."""
-        return f"{self.section.lower()}: {self.name}"
+        """A name that tells what it is without its heading."""
+        return f"{self.section}: {self.name}"
 
     @property
     def about(self) -> str:

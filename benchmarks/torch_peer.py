@@ -109,7 +109,6 @@ def compiled(function: Function) -> Function:
 
 
 def reset() -> None:
-    """Compiled code is dropped from memory; from the disk it is not taken: see `TORCHINDUCTOR_FORCE_DISABLE_CACHES`."""
     torch._dynamo.reset()
 
 
