@@ -38,7 +38,7 @@ def test_function(contest, row):
     for library in filter(None, (MIXAD, jax())):
         calls[library.name] = call(library, library.jit(plain(library)[row]), *arguments)
     contest.row, contest.baseline, contest.target = row, "NumPy", "5 µs"
-    contest.warm(calls)
+    contest.warm(calls, seconds=1.0)
 
 
 @pytest.mark.parametrize("number", [0.5, np.float64(0.5), np.array(0.5)], ids=["float", "float64", "0-d array"])
@@ -49,4 +49,4 @@ def test_scalar_gradient(contest, number, request):
         calls[library.name] = call(library, gradient, number)
     contest.row = f"gradient of sin(x) * x at a {request.node.callspec.id}"
     contest.baseline, contest.target = "NumPy", "5 µs"
-    contest.warm(calls)
+    contest.warm(calls, seconds=1.0)

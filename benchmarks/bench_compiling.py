@@ -21,15 +21,25 @@ LIMITS = {
 }
 
 
+@pytest.fixture
+def no_disk_caches():
+    """torch.compile keeps what it compiled on the disk, too."""
+    if not installed("torch.compile"):
+        yield
+        return
+    from torch._inductor import config
+
+    with config.patch(force_disable_caches=True):
+        yield
+
+
 def first_gradient(library, operations):
     function = chain(library.numpy, operations)
     return lambda: call(library, library.jit(library.grad(fresh(function))), X)()
 
 
 @pytest.mark.parametrize("operations", [100, 1_000, 10_000, 100_000])
-def test_first_gradient(contest, operations, monkeypatch):
-    if installed("torch.compile"):
-        monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+def test_first_gradient(contest, operations, no_disk_caches):
     contest.row, contest.bar = f"{operations:,} operations", "first gradient"
     contest.count, contest.unit, contest.target = operations, "an operation", "0.2 ms"
     calls = {}

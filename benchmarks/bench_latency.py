@@ -37,4 +37,4 @@ def test_gradient(contest, row):
         for library in uncompiled()
     }
     contest.row = row
-    contest.warm(calls)
+    contest.warm(calls, seconds=1.0)

@@ -2,7 +2,7 @@
 
 Orders 1 to 6 by `grad` of `grad`, of a function of one float64 number: operations of the compiled program beside
 equations of JAX's jaxpr (those of inner jaxprs counted), and the time from nothing to the first value. JAX is
-`jax.jit` of the nest; autograd does not compile.
+`jax.jit` of the nest; autograd and eager PyTorch do not compile.
 """
 
 import mixad as mx
@@ -50,4 +50,4 @@ def test_order(contest, name, order):
 
         contest.facts["JAX's equations"] = equations(make_jaxpr(jax().nested(function(jax().numpy), order))(X).jaxpr)
     contest.unit = "first value"
-    contest.cold({library.name: first_value(library, function, order) for library in uncompiled()})
+    contest.cold({library.name: first_value(library, function, order) for library in uncompiled()}, seconds=2.0)

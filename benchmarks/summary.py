@@ -42,10 +42,13 @@ def _means(speed: Sequence[Result]) -> Iterable[list[str]]:
     """The geometric means that are targets, then those of the other peers."""
     for peer in (*MEANS, *(name for name in PEERS if name not in MEANS)):
         ratios = [each.ratio(peer).median for each in speed if OWN in each.samples and peer in each.samples]
-        if not ratios:
-            continue
-        mean, bar = statistics.geometric_mean(ratios), MEANS.get(peer)
+        bar = MEANS.get(peer)
         what = f"geometric mean against {peer}" + (f" at most {bar}" if bar else "")
+        if not ratios:
+            if bar:
+                yield [what, "no figure", _met(False)]
+            continue
+        mean = statistics.geometric_mean(ratios)
         yield [what, f"{mean:.2f} over {len(ratios)} rows", _met(mean <= bar) if bar else ""]
 
 
