@@ -109,30 +109,33 @@ def jax() -> Library | None:
 
 
 #: Peers whose face needs adapting stand in modules of their own, each with a function `libraries`.
-_ADAPTED = ("autograd_peer", "torch_peer", "mindspore_peer")
+_ADAPTED = {"autograd_peer": ["autograd"], "torch_peer": ["PyTorch", "torch.compile"], "mindspore_peer": ["MindSpore"]}
 
 
 @functools.cache
-def _adapted() -> tuple[Library, ...]:
-    found: list[Library] = []
-    for name in _ADAPTED:
-        try:
-            module = importlib.import_module(f".{name}", __package__)
-        except ImportError:
-            continue
-        found += module.libraries()
-    return tuple(found)
+def _adapted(name: str) -> tuple[Library, ...]:
+    """The libraries of a module; none where what it adapts is not installed."""
+    try:
+        module = importlib.import_module(f".{name}", __package__)
+    except ImportError:
+        return ()
+    return tuple(module.libraries())
 
 
 @functools.cache
 def libraries() -> tuple[Library, ...]:
     """mixad, then the peers that are installed."""
-    return (MIXAD, *([jax()] if jax() else ()), *_adapted())
+    adapted = [library for name in _ADAPTED for library in _adapted(name)]
+    return (MIXAD, *([jax()] if jax() else ()), *adapted)
 
 
 def installed(name: str) -> Library | None:
-    """A library by its name; None where it is not installed."""
-    return next((each for each in libraries() if each.name == name), None)
+    """A library by its name, no other peer being imported; None where it is not installed."""
+    if name == "JAX":
+        return jax()
+    modules = [module for module, names in _ADAPTED.items() if name in names]
+    found = [MIXAD, *(library for module in modules for library in _adapted(module))]
+    return next((each for each in found if each.name == name), None)
 
 
 def uncompiled() -> Iterator[Library]:
