@@ -165,7 +165,7 @@ def check(result: list[Any], reference: list[Any], tolerance: float) -> None:
 
 
 def said(error: BaseException) -> str:
-    """The first line of an error that says anything."""
+    """The first line of an error that says anything, and the next where it only announces that."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = f"{type(error).__name__}: {lines[0] if lines else ''}"
-    return text if len(text) <= 100 else f"{text[:97]}..."
+    text = f"{type(error).__name__}: {' '.join(lines[: 2 if lines and lines[0].endswith(':') else 1])}"
+    return text if len(text) <= 120 else f"{text[:117]}..."
