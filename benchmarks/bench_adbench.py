@@ -56,6 +56,8 @@ def test_lstm(library):
 @pytest.mark.parametrize("complicated", [False, True], ids=["simple", "complicated"])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_hand(library, complicated):
+    if library.name == "MindSpore":
+        pytest.xfail("its jacfwd meets float32 where all is float64")
     kind = "complicated" if complicated else "simple"
     arguments = hand_file(f"hand_{kind}_test.txt", complicated)
     expected = EXPECTED[f"hand_{kind}"]
