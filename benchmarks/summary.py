@@ -49,7 +49,7 @@ def _means(speed: Sequence[Result]) -> Iterable[list[str]]:
                 yield [what, "no figure", _met(False)]
             continue
         mean = statistics.geometric_mean(ratios)
-        yield [what, f"{mean:.2f} over {len(ratios)} rows", _met(mean <= bar) if bar else ""]
+        yield [what, f"{mean:.2g} over {len(ratios)} rows", _met(mean <= bar) if bar else ""]
 
 
 def _worst(what: str, found: dict[str, float], bar: float) -> list[str]:
