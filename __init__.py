@@ -2,6 +2,7 @@
 
 from .frontend import aliases  # noqa: F401 (makes mixad.mindspore importable)
 from .frontend.checking import check_grads
+from .frontend.checkpointing import checkpoint
 from .frontend.control import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .frontend.custom import custom_jvp, custom_vjp
 from .frontend.debugging import debug_infs, debug_nans
@@ -34,6 +35,7 @@ __all__ = [
     "TensorType",
     "associative_scan",
     "check_grads",
+    "checkpoint",
     "cond",
     "custom_jvp",
     "custom_root",

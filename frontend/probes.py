@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Builder, Graph, Module, Operation, Value
-from ..ops.control import CALL, COND, SCAN, WHILE
+from ..ops.control import CALL, CHECKPOINT, COND, SCAN, WHILE
 from ..ops.definition import Rules
 from ..ops.requests import JVP, VJP, request_attributes
 from ..runtime.compiler import compile_module
@@ -121,7 +121,7 @@ def walk(
     for op in graph:
         operands = [values[value] for value in op.operands]
         moving = [i for i, value in enumerate(op.operands) if value in varying]
-        if op.name in (CALL.name, JVP.name, VJP.name):
+        if op.name in (CALL.name, CHECKPOINT.name, JVP.name, VJP.name):
             callee = module[op.attributes["callee"].name]
             count = len(callee.inputs)
             yield from walk(callee, module, operands[:count], [i for i in range(count) if i not in moving])

@@ -111,6 +111,19 @@ CALL = _define(
 
 (V5) operand and result types are those of the function.""",
 )
+CHECKPOINT = _define(
+    "ad.checkpoint",
+    ("callee", "tangents", "after"),
+    _check_call,
+    """Call of the function ``callee`` of which a derivative keeps the operands alone: its linear part is another such
+call, of a function that computes anew what it needs.
+
+``tangents`` says how many of the last operands it is linear in, where it is a linear part. ``after`` lists the
+operands that are cotangents, where it is the transpose of one: no recomputation may run before they are there, nor be
+shared with the first computation. (V5) operand and result types are those of the function.""",
+    tangents=0,
+    after=(),
+)
 COND = _define(
     "control.cond",
     ("on_true", "on_false", "tangents"),

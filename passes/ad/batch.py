@@ -13,7 +13,7 @@ from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import TensorType
 from ...ops.batching import batch, with_batch
-from ...ops.control import COND, SCAN, WHILE, Loop
+from ...ops.control import CHECKPOINT, COND, SCAN, WHILE, Loop
 from ...ops.requests import CUSTOM
 from ..inline import references
 from ..manager import Pass, PassLog, register_pass
@@ -181,6 +181,13 @@ class _Batching:
         types = [value.type for value in carry]
         return self._insert(op, [*carry, *values[count:]], types, **names).results
 
+    def _checkpoint(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
+        """A checkpointed call of the batched function."""
+        batched = tuple(i for i, flag in enumerate(flags) if flag)
+        name = self._batched_function(self.module[op.attributes["callee"].name], batched)
+        types = [value.type.with_shape((self.size, *value.type.shape)) for value in op.results]
+        return self._insert(op, values, types, callee=SymbolRef(name)).results
+
     def _custom(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
         """A custom call with its rules batched: arguments, tangents, residuals and cotangents are all batched."""
         count: int = op.attributes["arguments"]
@@ -199,4 +206,10 @@ class _Batching:
 
 
 #: Operations that refer to functions, with what batches them.
-FUNCTIONAL = {CUSTOM.name: "_custom", SCAN.name: "_scan", COND.name: "_cond", WHILE.name: "_while"}
+FUNCTIONAL = {
+    CHECKPOINT.name: "_checkpoint",
+    COND.name: "_cond",
+    CUSTOM.name: "_custom",
+    SCAN.name: "_scan",
+    WHILE.name: "_while",
+}

@@ -14,19 +14,19 @@ from ...ir.builder import Builder
 from ...ir.errors import DerivativeError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ops.control import COND, SCAN, WHILE
+from ...ops.control import CHECKPOINT, COND, SCAN, WHILE
+from .checkpoint import pull_checkpoint, push_checkpoint
 from .cond import pull_cond, push_cond
 from .functional import Parts, Pushed
 from .scan import pull_scan, push_scan, push_while
 
-CONTROL: Final = frozenset((COND.name, SCAN.name, WHILE.name))
+CONTROL: Final = frozenset((CHECKPOINT.name, COND.name, SCAN.name, WHILE.name))
 
 
 def push_control(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: Module) -> Pushed:
     """The results of a choice or loop, each with its tangent. It may be replaced by one that hands on residuals, whose
     results then stand for the old ones."""
-    push = {COND.name: push_cond, SCAN.name: push_scan, WHILE.name: push_while}[op.name]
-    return push(b, graph, op, tangents, module)
+    return _PUSH[op.name](b, graph, op, tangents, module)
 
 
 def pull_control(b: Builder, graph: Graph, op: Operation, cotangents: Parts, module: Module) -> list[Value | None]:
@@ -36,5 +36,13 @@ def pull_control(b: Builder, graph: Graph, op: Operation, cotangents: Parts, mod
             f"the while_loop at {op.location} has no reverse derivative: the number of its steps is not known. Give it "
             "max_steps, or use fori_loop or scan"
         )
-    pull = pull_cond if op.name == COND.name else pull_scan
-    return pull(b, graph, op, cotangents, module)
+    return _PULL[op.name](b, graph, op, cotangents, module)
+
+
+_PUSH: Final = {
+    CHECKPOINT.name: push_checkpoint,
+    COND.name: push_cond,
+    SCAN.name: push_scan,
+    WHILE.name: push_while,
+}
+_PULL: Final = {CHECKPOINT.name: pull_checkpoint, COND.name: pull_cond, SCAN.name: pull_scan}

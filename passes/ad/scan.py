@@ -129,7 +129,7 @@ def pull_scan(b: Builder, graph: Graph, op: Operation, cotangents: Parts, module
     # inputs: residuals (scanned, constant), then everything that is linear: carry, scanned, constants
     order = [*range(count, first), *range(consts, consts + kept_consts), *range(count), *range(first, consts)]
     body.reorder_inputs([*order, *range(consts + kept_consts, len(body.inputs))])
-    turned = transposed(body, count + n_xs + n_consts, module)
+    turned = transposed(b, body, count + n_xs + n_consts, module)
 
     back = Graph(f"{loop.body}_transposed")
     types = [value.type for value in loop.carry]

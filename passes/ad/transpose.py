@@ -40,17 +40,19 @@ class Transpose(Pass):
         return True
 
 
-def transpose(graph: Graph, module: Module) -> int:
-    """Transpose in place; returns how many operations were transposed. ``module`` has the custom rules."""
-    return _Transposition(graph, module).run()
+def transpose(graph: Graph, module: Module, cut: bool = False) -> int:
+    """Transpose in place; returns how many operations were transposed. ``module`` has the custom rules. With
+    ``cut`` the cotangents of the outputs were cut by a select, so that their zeros absorb NaN and infinity."""
+    return _Transposition(graph, module, cut).run()
 
 
 class _Transposition:
     """One run of the pass over one graph."""
 
-    def __init__(self, graph: Graph, module: Module) -> None:
+    def __init__(self, graph: Graph, module: Module, cut_outputs: bool) -> None:
         self.graph = graph
         self.module = module
+        self.cut_outputs = cut_outputs
         self.linear_inputs = [graph.inputs[i] for i in graph.attributes["linear_inputs"]]
         self.linear_outputs = [graph.outputs[i] for i in graph.attributes["linear_outputs"]]
         self.linear: set[Value] = set(self.linear_inputs)
@@ -69,6 +71,8 @@ class _Transposition:
         for value in self.linear_outputs:
             seed = graph.add_input(value.type, f"{value.name}_ct" if value.name else "ct")
             seeds.append(seed)
+            if self.cut_outputs:
+                self.cut.add(seed)
             if value in self.linear:
                 self.cotangents.setdefault(value, []).append(seed)
         count = 0
@@ -86,7 +90,7 @@ class _Transposition:
             return False
         cut = op.name == "tensor.select" or any(value in self.cut for value in pulled)
         if cut and op.name != "tensor.select":
-            b = _AbsorbingBuilder(self.graph, None, op.location)
+            b = AbsorbingBuilder(self.graph, None, op.location)
             b.cotangents = {value for value in pulled if value is not None}
         if op.name == LINEAR.name:
             found = pull_linear(b, self.graph, op, pulled, self.module)
@@ -143,7 +147,7 @@ class _Transposition:
             graph.remove_input(index)
 
 
-class _AbsorbingBuilder(Builder):
+class AbsorbingBuilder(Builder):
     """Writes products with a cut cotangent so that its exact zeros absorb NaN and infinity.
 
     Transpose rules write the cotangent first: ``b.mul(ct, residual)``, ``b.div(ct, residual)``. Of a contraction it is

@@ -169,6 +169,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.gather": Lowering(_gather),
     "tensor.contract": Lowering(_contract),
     "tensor.convert": Lowering(lambda op: f"{{0}}.astype({_dtype_text(op)})"),
+    "ad.barrier": Lowering("{0}", view=True),
     "ad.stop_gradient": Lowering("{0}", view=True),
     "ad.mul_no_nan": Lowering(kernel=_mul_no_nan),
 }
