@@ -12,6 +12,7 @@ from .frontend.graphs import make_graph
 from .frontend.implicit import custom_root, fixed_point
 from .frontend.jacobians import hessian, jacfwd, jacrev
 from .frontend.jit import jit
+from .frontend.linear_solves import custom_linear_solve
 from .frontend.mapping import vmap
 from .frontend.operations import operation
 from .frontend.parameters import Parameter, ParameterTuple
@@ -38,6 +39,7 @@ __all__ = [
     "checkpoint",
     "cond",
     "custom_jvp",
+    "custom_linear_solve",
     "custom_root",
     "custom_vjp",
     "debug_infs",

@@ -20,7 +20,7 @@ from ...ops.definition import Rules, zeros
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
 from .control import CONTROL, pull_control
-from .custom import LINEAR, pull_linear
+from .custom import CUSTOM, LINEAR, pull_custom, pull_linear
 
 
 @register_pass("transpose")
@@ -96,6 +96,8 @@ class _Transposition:
             found = pull_linear(b, self.graph, op, pulled, self.module)
         elif op.name in CONTROL:
             found = pull_control(b, self.graph, op, pulled, self.module)
+        elif op.name == CUSTOM.name:
+            found = pull_custom(b, self.graph, op, pulled, [value in self.linear for value in op.operands], self.module)
         else:
             rules: Rules = op.definition.rules
             found = rules.transpose(b, op, pulled, [value in self.linear for value in op.operands])
