@@ -39,8 +39,8 @@ def custom_linear_solve(
     has the structure, shapes and dtypes of ``b``. Derivatives are with respect to ``b`` and to whatever ``matvec``
     closes over, of any order and batched; none passes through ``solve``, which may use a `while_loop`. Forward mode
     solves with the same matrix; reverse mode solves with the transposed one, by ``transpose_solve(vecmat, ct)``, or by
-    ``solve`` again where ``symmetric`` says that ``matvec`` is its own transpose (not conjugated). With neither, reverse
-    mode is a `DerivativeError`.
+    ``solve`` again where ``symmetric`` says that ``matvec`` is its own transpose (not conjugated). With neither,
+    reverse mode is a `DerivativeError`.
 
     Raises `RuleError`, which names the function, where a result has another structure, shape or dtype than ``b``, and
     `TraceError` where, under a derivative or ``jit``, a solver decides by Python on a traced value.

@@ -101,11 +101,11 @@ def test_finite_differences_of_a_field_on_a_grid() -> None:
         return unravel(conjugate_gradients(lambda v: mx.ravel(matvec(unravel(v)))[0], flat))
 
     def energy(c):
-        right = {"inner": np.arange(6.0), "mean": 1.0}
+        right = {"inner": np.arange(3.0), "mean": 1.0}
         found = mx.custom_linear_solve(operator(c), right, solve, symmetric=True)
         return np.sum(found["inner"] ** 2) * found["mean"]
 
-    mx.check_grads(energy, np.linspace(1.0, 2.0, 7), order=2)
+    mx.check_grads(energy, (np.linspace(1.0, 2.0, 4),), order=1)
 
 
 def test_a_complex_system_and_captured_arrays() -> None:
