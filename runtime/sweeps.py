@@ -1,10 +1,11 @@
 """Running `control.sweeps` with bounded memory.
 
-Each sweep needs the states that the sweeps before it had at every step. A stretch of steps short enough is computed once
-more and its states are kept; a longer one is cut into parts, and kept are the states at the ends of the parts, from
-which each part is computed again when it is its turn. With s slots, n <= s steps of a loop and its adjoint take n
-evaluations of the loop's body beside the adjoint's own, n <= s**2 take 2 n, n <= s**3 take 3 n, and at most s states are
-kept for each of these levels (multi-level checkpointing; Griewank and Walther, Evaluating Derivatives, section 12.3).
+Each sweep needs the states that the sweeps before it had at every step. A stretch of steps short enough is computed
+once more and its states are kept; a longer one is cut into parts, and kept are the states at the ends of the parts,
+from which each part is computed again when it is its turn. With s slots, n <= s steps of a loop and its adjoint take n
+evaluations of the loop's body beside the adjoint's own, n <= s**2 take 2 n, n <= s**3 take 3 n, and at most s states
+are kept for each of these levels (multi-level checkpointing; Griewank and Walther, Evaluating Derivatives, section
+12.3).
 """
 
 from __future__ import annotations

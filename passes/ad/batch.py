@@ -14,7 +14,7 @@ from ...ir.module import Module
 from ...ir.types import TensorType
 from ...ops.batching import batch, with_batch
 from ...ops.control import CHECKPOINT, COND, SCAN, SWEEPS, WHILE, Loop
-from ...ops.definition import zeros
+from ...ops.definition import check_rule, zeros
 from ...ops.requests import CUSTOM
 from ..inline import references
 from ..manager import Pass, PassLog, register_pass
@@ -89,6 +89,9 @@ class _Batching:
             raise PassError(f"batch cannot pass through '{op.name}' at {op.location}: run expand-ad and inline first")
         elif any(flags):
             results = batch(b, op, values, flags, self.size)
+            check_rule(
+                "batch", op, results, [value.type.with_shape((self.size, *value.type.shape)) for value in op.results]
+            )
         else:
             types = [value.type for value in op.results]
             copy = Operation(op.definition, tuple(values), op.attributes, types, (), op.location)

@@ -16,7 +16,7 @@ from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import FLOATING
 from ...ops.contraction import parse_spec
-from ...ops.definition import Rules, zeros
+from ...ops.definition import Rules, check_rule, zeros
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
 from .control import CONTROL, pull_control
@@ -105,11 +105,7 @@ class _Transposition:
             value = op.operands[position]
             if cotangent is None:
                 continue
-            if cotangent.type is not value.type:
-                raise PassError(
-                    f"the transpose rule of '{op.name}' gives a {cotangent.type} for an operand of {value.type}, "
-                    f"at {op.location}"
-                )
+            check_rule("transpose", op, cotangent, [value.type])
             self.cotangents.setdefault(value, []).append(cotangent)
             # The first factor of these is a cotangent that was cut before: so is what goes to the second.
             if cut or (op.name in ("ad.mul_no_nan", "ad.contract_no_nan") and position == 1):
