@@ -177,6 +177,7 @@ def test_mistakes() -> None:
         mx.grad(lambda a: mx.custom_root(lambda x, a: np.stack([x - a, x]), 1.0, lambda f, x: x, a))(1.0)
 
 
+@pytest.mark.slow
 def test_roots_and_fixed_points_by_products_alone() -> None:
     calls = []
 

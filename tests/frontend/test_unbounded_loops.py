@@ -65,6 +65,7 @@ def test_derivatives_are_those_of_the_bounded_loop(name) -> None:
         same(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["grad", "hessian", "reverse over reverse", "third order"])
 def test_batches_whose_examples_take_different_numbers_of_steps(name) -> None:
     limits = np.array([-1.0, 0.5, 4.0, 7.0])
@@ -85,6 +86,7 @@ def test_batches_whose_examples_take_different_numbers_of_steps(name) -> None:
     assert mx.vmap(mx.grad(recurrent), in_axes=(0, None))(ws[:0], X).shape == (0, 3, 3)
 
 
+@pytest.mark.slow
 def test_closed_forms_and_no_step_at_all() -> None:
     def power(x):
         return mx.while_loop(lambda c: c < 100.0, lambda c: c * c, x)
@@ -108,6 +110,7 @@ def test_closed_forms_and_no_step_at_all() -> None:
         same(f(2.0), wanted, 1e-10)
 
 
+@pytest.mark.slow
 def test_finite_differences() -> None:
     mx.check_grads(lambda w, x: recurrent(w, x), (W, X), order=2)
     z = mx.grad(lambda x: np.real(mx.while_loop(lambda z: np.abs(z) < 9.0, lambda z: z * z + x, x * (0.4 + 1j))))
@@ -116,6 +119,7 @@ def test_finite_differences() -> None:
     same(z(1.2), (f(1.2 + step) - f(1.2 - step)) / (2 * step), 1e-6)
 
 
+@pytest.mark.slow
 def test_loops_nest_and_hold_everything() -> None:
     @mx.custom_vjp
     def act(x):
@@ -225,6 +229,7 @@ def test_the_cost_is_bounded(slots, steps, times, monkeypatch) -> None:
     assert (times - 1) * 0.8 * steps < counts[0] <= times * steps
 
 
+@pytest.mark.slow
 def test_memory_is_bounded(monkeypatch) -> None:
     monkeypatch.setattr(sweeps, "SLOT_BYTES", 20 * 2 * 8 * 10_000)
     x = np.linspace(0.1, 1.0, 10_000)
