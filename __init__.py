@@ -2,6 +2,7 @@
 
 from .frontend import aliases  # noqa: F401 (makes mixad.mindspore importable)
 from .frontend.checking import check_grads
+from .frontend.checkpointing import checkpoint
 from .frontend.control import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .frontend.custom import custom_jvp, custom_vjp
 from .frontend.debugging import debug_infs, debug_nans
@@ -11,6 +12,7 @@ from .frontend.graphs import make_graph
 from .frontend.implicit import custom_root, fixed_point
 from .frontend.jacobians import hessian, jacfwd, jacrev
 from .frontend.jit import jit
+from .frontend.linear_solves import custom_linear_solve
 from .frontend.mapping import vmap
 from .frontend.operations import operation
 from .frontend.parameters import Parameter, ParameterTuple
@@ -34,8 +36,10 @@ __all__ = [
     "TensorType",
     "associative_scan",
     "check_grads",
+    "checkpoint",
     "cond",
     "custom_jvp",
+    "custom_linear_solve",
     "custom_root",
     "custom_vjp",
     "debug_infs",

@@ -196,8 +196,9 @@ def fori_loop(lower: int, upper: int, body: Function, init: Any) -> Any:
 def while_loop(cond_fun: Function, body_fun: Function, init: Any, max_steps: int | None = None) -> Any:
     """``carry = body_fun(carry)`` for as long as ``cond_fun(carry)`` is true.
 
-    With ``max_steps`` it takes at most so many steps, and has derivatives in every mode; without, forward derivatives
-    only, since reverse mode has to keep every step.
+    Derivatives of every mode and order; reverse mode computes the states again from a bounded number of checkpoints
+    (about one more run of the loop, two for more than some hundred steps). With ``max_steps`` it takes at most so many
+    steps, and reverse mode keeps the states of all of them.
     """
     if max_steps is not None:
         return scan(

@@ -12,9 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from ..ir import user_location
+from ..ir.errors import RuleError
+from . import trees
 from .control import while_loop
 from .custom import CustomRule
 from .jacobians import jacfwd
+from .linear_solves import Solve as LinearSolve
+from .linear_solves import custom_linear_solve
 from .raveling import ravel
 from .selection import Function, name_of
 from .transforms import jvp
@@ -22,12 +27,15 @@ from .transforms import jvp
 Solve = Callable[[Function, Any], Any]
 
 
-def custom_root(f: Function, initial: Any, solve: Solve, *params: Any) -> Any:
+def custom_root(f: Function, initial: Any, solve: Solve, *params: Any, linear_solve: LinearSolve | None = None) -> Any:
     """A solution x of ``f(x, *params) = 0``, found by ``solve(function of x, initial)`` and differentiated implicitly.
 
     ``x`` and ``f``'s result are arrays or trees of arrays of the same structure and shapes. Derivatives are with
     respect to ``params``, of any order and in every mode; each solves linear systems with the Jacobian of ``f`` in x,
-    which must be regular at the solution. ``initial`` and what ``f`` uses from outside are constants.
+    which must be regular at the solution, or with its transpose. ``linear_solve(matvec, b)`` solves them by products
+    alone, ``matvec`` taking and returning what has the structure of ``x`` (conjugate gradients, GMRES; it has to use
+    the ``matvec`` that it is given); without it the Jacobian is formed and factorized. ``initial`` and what ``f`` uses
+    from outside are constants.
     """
 
     def solution(*given: Any) -> Any:
@@ -38,21 +46,50 @@ def custom_root(f: Function, initial: Any, solve: Solve, *params: Any) -> Any:
 
     def root_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         x = root(*primals)
-        flat, unravel = ravel(x)
+        residual, change = jvp(lambda *given: f(x, *given), primals, tangents)
+        _check_residual(f, residual, x)
+        leaves, structure = trees.flatten(change)
+        right = trees.unflatten(structure, [-each for each in leaves])
 
-        def residual(vector: Any, *given: Any) -> Any:
-            return ravel(f(unravel(vector), *given))[0]
+        def matvec(v: Any) -> Any:
+            return jvp(lambda y: f(y, *primals), (x,), (v,))[1]
 
-        matrix = jacfwd(residual)(flat, *primals)
-        _, change = jvp(lambda *given: residual(flat, *given), primals, tangents)
-        return x, unravel(-np.linalg.solve(matrix, change))
+        if linear_solve is None:
+            return x, _dense_solve(matvec, right)
+        return x, custom_linear_solve(matvec, right, linear_solve, transpose_solve=linear_solve)
 
     root.defjvp(root_jvp)
     return root(*params)
 
 
-def fixed_point(f: Function, initial: Any, *params: Any, tolerance: float = 1e-12, max_steps: int = 1000) -> Any:
-    """A solution of ``x = f(x, *params)``, by iterating from ``initial`` and differentiated implicitly (`custom_root`).
+def _check_residual(f: Function, residual: Any, x: Any) -> None:
+    """`RuleError` where ``f`` gives something else than what has the structure and shapes of its argument."""
+    (parts, found), (leaves, wanted) = trees.flatten(residual), trees.flatten(x)
+    shapes = [[np.shape(each) for each in part] for part in (parts, leaves)]
+    if found != wanted or shapes[0] != shapes[1]:
+        raise RuleError(
+            f"custom_root: @{name_of(f)} gives {found} of shapes {shapes[0]} for an x of {wanted} of shapes "
+            f"{shapes[1]}, at {user_location(2)}: there must be as many equations as unknowns, in the same structure"
+        )
+
+
+def _dense_solve(matvec: Function, b: Any) -> Any:
+    """The solution by the matrix itself: its columns are products with unit vectors."""
+    flat, unravel = ravel(b)
+    matrix = jacfwd(lambda v: ravel(matvec(unravel(v)))[0])(np.zeros_like(flat))
+    return unravel(np.linalg.solve(matrix, flat))
+
+
+def fixed_point(
+    f: Function,
+    initial: Any,
+    *params: Any,
+    tolerance: float = 1e-12,
+    max_steps: int = 1000,
+    linear_solve: LinearSolve | None = None,
+) -> Any:
+    """A solution of ``x = f(x, *params)``, by iterating from ``initial`` and differentiated implicitly (`custom_root`,
+    which takes ``linear_solve``).
 
     Stops when no element changes by more than ``tolerance`` (relative to the largest element, or 1), or after
     ``max_steps`` steps, whichever is first.
@@ -73,7 +110,11 @@ def fixed_point(f: Function, initial: Any, *params: Any, tolerance: float = 1e-1
         _, vector, _ = while_loop(unfinished, lambda state: (state[0] + 1, step(state[1]), state[1]), first)
         return unravel(vector)
 
-    return custom_root(lambda x, *given: _minus(f(x, *given), x), initial, iterate, *params)
+    def equation(x: Any, *given: Any) -> Any:
+        return _minus(f(x, *given), x)
+
+    equation.__name__ = name_of(f)
+    return custom_root(equation, initial, iterate, *params, linear_solve=linear_solve)
 
 
 def _minus(first: Any, second: Any) -> Any:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from ..ir import TensorType, user_location
+from ..ir.builder import located
+from ..ir.definition import lookup
+from ..ir.errors import ConstraintError, RuleError
 from ..ops.definition import Op
 from ..ops.definition import operation as define
 from .array import TracedArray
@@ -24,10 +29,14 @@ def operation(name: str) -> Callable[[type], Callable[..., Any]]:
     dialect of the user's, as in ``"mine.softplus"``. The function takes arrays and the attributes by keyword: outside a
     trace it evaluates, inside it records the operation.
 
-    Raises `DefinitionError` for missing or misspelt rules, ValueError for a name that is taken.
+    Raises `DefinitionError` for missing or misspelt rules, ValueError for a name that is taken. A rule that gives
+    another number, shape or dtype than it has to is a `RuleError` with its name, when it is used.
     """
 
     def make(cls: type) -> Callable[..., Any]:
+        evaluate = getattr(cls, "evaluate", None)
+        if isinstance(evaluate, FunctionType):  # NumPy's own functions stay themselves, and are inlined as such
+            cls.evaluate = staticmethod(_checked(name, evaluate))  # type: ignore[attr-defined]
         made: type[Op] = cls if issubclass(cls, Op) else type(cls.__name__, (cls, Op), {"__doc__": cls.__doc__})
         definition = define(name)(made).definition
 
@@ -44,3 +53,27 @@ def operation(name: str) -> Callable[[type], Callable[..., Any]]:
         return apply
 
     return make
+
+
+def _checked(name: str, evaluate: Callable[..., Any]) -> Callable[..., Any]:
+    """``evaluate`` with results of the types that the operation's ``infer`` gives; `RuleError` otherwise."""
+
+    @functools.wraps(evaluate)
+    def checked(*operands: Any, **attributes: Any) -> Any:
+        results = evaluate(*operands, **attributes)
+        definition = lookup(name)
+        types = [TensorType(np.shape(each), np.asarray(each).dtype) for each in operands]
+        try:
+            wanted = definition.infer(types, {**definition.optional, **attributes})
+        except ConstraintError as error:
+            raise located(name, error, user_location()) from None
+        found = results if isinstance(results, tuple) else (results,)
+        shown = [f"{np.asarray(each).dtype} {np.shape(each)}" for each in found]
+        wishes = [f"{each.dtype} {each.shape}" for each in wanted]
+        if shown != wishes:
+            raise RuleError(
+                f"the rule evaluate of '{name}' gives ({', '.join(shown)}) where its infer says ({', '.join(wishes)})"
+            )
+        return results
+
+    return checked

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..ir import Builder, Graph, Module, Operation, Value
-from ..ops.control import CALL, COND, SCAN, WHILE
+from ..ops.control import CALL, CHECKPOINT, COND, SCAN, SWEEPS, WHILE
 from ..ops.definition import Rules
 from ..ops.requests import JVP, VJP, request_attributes
 from ..runtime.compiler import compile_module
 from ..runtime.numpy import NUMPY
-from ..runtime.reference import evaluate_operation, interpret
+from ..runtime.reference import evaluate_operation, interpret, sweep_steps
 
 Array = np.ndarray[Any, Any]
 
@@ -121,7 +121,7 @@ def walk(
     for op in graph:
         operands = [values[value] for value in op.operands]
         moving = [i for i, value in enumerate(op.operands) if value in varying]
-        if op.name in (CALL.name, JVP.name, VJP.name):
+        if op.name in (CALL.name, CHECKPOINT.name, JVP.name, VJP.name):
             callee = module[op.attributes["callee"].name]
             count = len(callee.inputs)
             yield from walk(callee, module, operands[:count], [i for i in range(count) if i not in moving])
@@ -150,6 +150,9 @@ def control_steps(op: Operation, module: Module, operands: Sequence[Any]) -> Ite
             inputs = [*carry, *(np.asarray(x)[step] for x in xs), *rest]
             yield a["body"].name, inputs
             carry = list(interpret(module[a["body"].name], *inputs, module=module))[:count]
+    elif op.name == SWEEPS.name:
+        for inputs in sweep_steps(op, operands, module):
+            yield a["body"].name, inputs
     elif op.name == WHILE.name:
         count = a["carry"]
         carry, rest = list(operands[:count]), list(operands[count:])

@@ -85,7 +85,7 @@ class DerivativeError(MixadError, TypeError):
 
 
 class RuleError(MixadError, TypeError):
-    """A user's derivative rule whose result has the wrong structure, shape or dtype."""
+    """A user's rule whose result has the wrong structure, shape or dtype."""
 
 
 class NonScalarOutputError(MixadError, ValueError):

@@ -40,6 +40,7 @@ FLOATING: Final = frozenset(np.dtype(t) for t in (np.float16, ml_dtypes.bfloat16
 COMPLEX: Final = frozenset(np.dtype(t) for t in (np.complex64, np.complex128))
 INEXACT: Final = FLOATING | COMPLEX
 BOOL: Final = np.dtype(np.bool_)
+INT64: Final = np.dtype(np.int64)
 INTEGER: Final = frozenset(d for d in DTYPE_NAMES if d.kind in "iu")
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..ir.builder import Builder
 from ..ir.errors import ShapeConstraint
+from ..ir.graph import Value
 from ..ir.types import TensorType
+from .batching import with_batch
 from .definition import Op, operation, sample
 
 
@@ -25,6 +29,37 @@ class StopGradient(Op):
     @staticmethod
     def evaluate(x: Any) -> Any:
         return np.asarray(x)
+
+
+@operation("ad.barrier")
+class Barrier(Op):
+    """The identity in ``x``, which is not to be had before the operands ``after`` are.
+
+    `inline` writes it where it puts in the recomputation of a checkpointed function: nothing that is computed of the
+    result is a common subexpression with what was computed of ``x``, and nothing of it can run ahead of the cotangents.
+    """
+
+    linear_in = (("x",),)
+    constant_in = ("after",)
+    samples = (sample((2, 3)), sample((2, 3), (4,)), sample((3,), (), np.arange(2)))
+
+    @staticmethod
+    def infer(x: TensorType, *after: TensorType) -> TensorType:
+        return x
+
+    @staticmethod
+    def evaluate(x: Any, *after: Any) -> Any:
+        return np.asarray(x)
+
+    @staticmethod
+    def transpose_x(b: Builder, ct: Value, x: Value, *after: Value) -> Value:
+        found: Value = b.barrier(ct, *after)
+        return found
+
+    @staticmethod
+    def batch(b: Builder, size: int, batched: Sequence[bool], x: Value, *after: Value) -> Value:
+        found: Value = b.barrier(with_batch(b, x, batched[0], size), *after)
+        return found
 
 
 @operation("ad.mul_no_nan")

@@ -12,7 +12,7 @@ from ..ir.attributes import SymbolRef
 from ..ir.definition import OpDefinition, register
 from ..ir.graph import Graph, Operation, Value
 from ..ir.module import Module
-from ..ir.types import BOOL, TensorType
+from ..ir.types import BOOL, INT64, TensorType
 from ..ir.verifier import SymbolCheck, register_symbol_check
 
 Types = Sequence[TensorType]
@@ -88,6 +88,33 @@ def _check_while(op: Operation, module: Module) -> str | None:
     )
 
 
+def _check_sweeps(op: Operation, module: Module) -> str | None:
+    a = op.attributes
+    count = sum(a["groups"])
+    if not op.operands or op.operands[0].type is not TensorType((), INT64):
+        return "takes the number of steps as a tensor<si64>, its first operand"
+    states = _types(op.operands[1 : count + 1])
+    if len(states) < count or any(not 0 <= i < count for i in a["wanted"]):
+        return f"has {len(states)} states for groups = {list(a['groups'])} and wanted = {list(a['wanted'])}"
+    if _types(op.results) != [states[i] for i in a["wanted"]]:
+        return "has results of other types than the states that they are"
+    body = module[a["body"].name]
+    return _mismatch(body, _types(op.operands), states) or _check_order(body, a["groups"])
+
+
+def _check_order(body: Graph, groups: Sequence[int]) -> str | None:
+    """Whether a state is made of those of its own sweep and of earlier ones alone."""
+    sweep_of = [number for number, size in enumerate(groups) for _ in range(size)]
+    latest = dict(zip(body.inputs[1:], sweep_of, strict=False))
+    for op in body:
+        last = max((latest.get(value, 0) for value in op.operands), default=0)
+        latest.update(dict.fromkeys(op.results, last))
+    for i, (value, number) in enumerate(zip(body.outputs, sweep_of, strict=True)):
+        if latest.get(value, 0) > number:
+            return f"has state {i} in sweep {number}, which @{body.name} makes of sweep {latest[value]}"
+    return None
+
+
 def _define(name: str, attributes: tuple[str, ...], check: SymbolCheck, doc: str, **optional: Any) -> OpDefinition:
     definition = OpDefinition(
         name=name,
@@ -110,6 +137,19 @@ CALL = _define(
     """Call of the function ``callee``: its inputs in, its outputs out.
 
 (V5) operand and result types are those of the function.""",
+)
+CHECKPOINT = _define(
+    "ad.checkpoint",
+    ("callee", "tangents", "after"),
+    _check_call,
+    """Call of the function ``callee`` of which a derivative keeps the operands alone: its linear part is another such
+call, of a function that computes anew what it needs.
+
+``tangents`` says how many of the last operands it is linear in, where it is a linear part. ``after`` lists the
+operands that are cotangents, where it is the transpose of one: no recomputation may run before they are there, nor be
+shared with the first computation. (V5) operand and result types are those of the function.""",
+    tangents=0,
+    after=(),
 )
 COND = _define(
     "control.cond",
@@ -140,8 +180,24 @@ WHILE = _define(
     _check_while,
     """``carry = body(carry, const)`` for as long as ``cond(carry, const)`` is true.
 
-Operands: the initial carry (``carry`` many), constants. Results: the final carry. It has forward derivatives; reverse
-ones need a bound on the steps, which makes it a scan. (V5) types are those of the functions.""",
+Operands: the initial carry (``carry`` many), constants. Results: the final carry. Its derivatives count the steps and
+are a `control.sweeps` of as many. (V5) types are those of the functions.""",
+)
+SWEEPS = _define(
+    "control.sweeps",
+    ("body", "groups", "wanted", "tangents"),
+    _check_sweeps,
+    """Loops of one length that run one after the other, forward and backward in turn, each over the states of those
+before it: a computation and its adjoint, the adjoint of both, and so on.
+
+Operands: the number of steps, the initial states, constants. ``groups`` says how many states each sweep has. The first
+sweep runs over the steps t = 0, 1, ..., the second over them from the last to the first, the third forward again.
+``body(t, state, const)`` gives the next states; those of a sweep are made of its own and of the states that earlier
+sweeps had before their step t. ``wanted`` lists the states whose final value is a result. How the states of earlier
+sweeps come to be there again is left to the backend: it keeps some and computes the others anew. ``tangents`` lists the
+operands that it is linear in, where it is the linear part of another loop. (V5) the number of steps is a tensor<si64>;
+types are those of the function, whose states depend on no later sweep's.""",
+    tangents=(),
 )
 
 

@@ -36,7 +36,7 @@ import numpy as np
 from ..ir.attributes import Dense
 from ..ir.builder import Builder, install_method
 from ..ir.definition import OpDefinition, register
-from ..ir.errors import ConstraintError, DefinitionError, DerivativeError
+from ..ir.errors import ConstraintError, DefinitionError, DerivativeError, RuleError
 from ..ir.graph import Operation, Value
 from ..ir.types import TensorType
 
@@ -200,6 +200,7 @@ class Rules:
                 term = rule(b, tangent, op)
                 if term is not None:
                     terms.append((term,) if count == 1 else term)
+                    check_rule(f"jvp_{operand}", op, terms[-1], [value.type for value in op.results])
         if not terms:
             return (None,) * count
         totals = list(terms[0])
@@ -233,6 +234,16 @@ class Rules:
         if self.variadic and last in group:
             return [*(i for i in group if i != last), *range(last, count)]
         return list(group)
+
+
+def check_rule(rule: str, op: Operation, found: Any, wanted: Sequence[TensorType]) -> None:
+    """`RuleError` where a rule of ``op`` gives something else than values of the ``wanted`` types (or None)."""
+    values = list(found) if isinstance(found, Sequence) else [found]
+    types = [value.type if isinstance(value, Value) else type(value).__name__ for value in values]
+    kept = [want if value is None else found for value, found, want in zip(values, types, wanted, strict=False)]
+    if len(values) != len(wanted) or any(found is not want for found, want in zip(kept, wanted, strict=True)):
+        shown = [", ".join(map(str, part)) for part in (types, wanted)]
+        raise RuleError(f"the rule {rule} of '{op.name}' gives ({shown[0]}) for ({shown[1]}), at {op.location}")
 
 
 class _Bound:
@@ -306,7 +317,11 @@ def operation(name: str) -> Callable[[type[Op]], type[Op]]:
 
         def infer(types: Sequence[TensorType], attributes: Mapping[str, Any]) -> tuple[TensorType, ...]:
             found = infer_rule(*types, **attributes)
-            return found if type(found) is tuple else (found,)
+            found = found if type(found) is tuple else (found,)
+            for each in found:
+                if type(each) is not TensorType:
+                    raise RuleError(f"the rule infer of '{name}' gives {each!r:.60} where a TensorType is needed")
+            return found
 
         definition = OpDefinition(
             name=name,

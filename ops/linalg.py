@@ -5,10 +5,11 @@ derivative results for forward and reverse mode AD" (2008); Golub and Pereyra (1
 Lehmann, "Algorithmic differentiation of linear algebra functions" (2010) for QR; Townsend, "Differentiating the
 singular value decomposition" (2016); Murray (2016) for Cholesky.
 
-Eigenvalues or singular values that repeat have no derivative of their own, nor have their vectors; what does not depend
-on the choice of vectors has. The factors ``1 / (w[j] - w[i])`` are 0 where the two are equal, which gives first
-derivatives of such functions right and everything finite. Complex vectors are known up to a phase: here the largest
-component of each is real and positive, so that they are functions of the matrix, and differentiated as such.
+Eigenvalues or singular values that repeat have no derivative of their own, nor have their vectors; what does not
+depend on the choice of vectors has. The factors ``1 / (w[j] - w[i])`` are 0 where the two are equal, which gives
+first derivatives of such functions right and everything finite; for second ones see `mixad.ops.polar`. Complex
+vectors are known up to a phase: here the largest component of each is real and positive, so that they are functions
+of the matrix, and differentiated as such.
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..ir.attributes import SymbolRef
-from ..ir.graph import Graph
+from ..ir.builder import Builder
+from ..ir.graph import Graph, Operation, Value
 from ..ir.module import Module
-from ..ops.control import CALL
+from ..ops.control import CALL, CHECKPOINT
 from ..ops.requests import CUSTOM
 from .manager import Pass, PassLog, register_pass
 from .scope import functions
@@ -19,7 +20,8 @@ class Inline(Pass):
     """Replace every `control.call` by the body of its function, and drop functions that nothing refers to.
 
     With ``function`` only that function's calls are inlined, and nothing is dropped but what they alone called. With
-    ``custom`` each `ad.custom_call` is a call too, when no derivative will be taken any more.
+    ``custom`` each `ad.custom_call` and `ad.checkpoint` is a call too, when no derivative will be taken any more; what
+    the backward part of a checkpointed function computes anew is put behind an `ad.barrier`.
     """
 
     function: str = ""
@@ -36,7 +38,7 @@ class Inline(Pass):
         return bool(count or dropped)
 
 
-CALLS = (CALL.name, CUSTOM.name)
+CALLS = (CALL.name, CUSTOM.name, CHECKPOINT.name)
 
 
 def _inline_calls(graph: Graph, module: Module, calls: tuple[str, ...]) -> int:
@@ -50,11 +52,21 @@ def _inline_calls(graph: Graph, module: Module, calls: tuple[str, ...]) -> int:
         _inline_calls(callee, module, calls)
         if module.entry is not callee and references(module, name) == 1:
             module.remove(name)
-            outputs = graph.absorb(callee, op.operands, op)
+            outputs = graph.absorb(callee, _arguments(graph, op), op)
         else:
-            outputs = callee.copy_into(graph, dict(zip(callee.inputs, op.operands, strict=True)), op)
+            outputs = callee.copy_into(graph, dict(zip(callee.inputs, _arguments(graph, op), strict=True)), op)
         graph.replace(op, outputs)
     return count
+
+
+def _arguments(graph: Graph, op: Operation) -> list[Value]:
+    """What the callee's inputs are: the operands, behind barriers where a recomputation waits for some of them."""
+    waited_for: tuple[int, ...] = op.attributes.get("after", ())
+    if not waited_for:
+        return list(op.operands)
+    b = Builder(graph, op, op.location)
+    after = [op.operands[i] for i in waited_for]
+    return [value if i in waited_for else b.barrier(value, *after) for i, value in enumerate(op.operands)]
 
 
 def references(module: Module, name: str) -> int:

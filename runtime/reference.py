@@ -5,7 +5,7 @@ Slow and plain on purpose: it is what every backend is tested against.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from ..ir.errors import UnsupportedOperationError
 from ..ir.graph import Graph, Operation, Value
 from ..ir.module import Module
-from ..ops.control import COND, SCAN, WHILE
+from ..ops.control import COND, SCAN, SWEEPS, WHILE
 from ..ops.definition import Rules
 
 
@@ -74,4 +74,32 @@ def _while(op: Operation, operands: Sequence[Any], module: Module) -> tuple[Any,
     return tuple(carry)
 
 
-_CONTROL = {COND.name: _cond, SCAN.name: _scan, WHILE.name: _while}
+def sweep_steps(op: Operation, operands: Sequence[Any], module: Module) -> Generator[list[Any], None, list[Any]]:
+    """The inputs of each step of a `control.sweeps`, one sweep after the other; returns the final states. All states of
+    all steps are kept."""
+    groups, steps = op.attributes["groups"], range(int(operands[0]))
+    count = sum(groups)
+    states, consts = list(operands[1 : count + 1]), list(operands[count + 1 :])
+    before: list[list[Any]] = [list(states) for _ in steps]
+    first = 0
+    for number, size in enumerate(groups):
+        own = slice(first, first + size)
+        for t in reversed(steps) if number % 2 else steps:
+            before[t][own] = states[own]
+            inputs = [np.int64(t), *before[t], *consts]
+            yield inputs
+            states[own] = _run(op, "body", inputs, module)[own]
+        first += size
+    return states
+
+
+def _sweeps(op: Operation, operands: Sequence[Any], module: Module) -> tuple[Any, ...]:
+    steps = sweep_steps(op, operands, module)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return tuple(stop.value[i] for i in op.attributes["wanted"])
+
+
+_CONTROL = {COND.name: _cond, SCAN.name: _scan, SWEEPS.name: _sweeps, WHILE.name: _while}

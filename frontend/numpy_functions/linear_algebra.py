@@ -17,7 +17,7 @@ from . import factorizations, reductions, systems
 from .joining import stack
 from .products import einsum, matrix_product
 from .reductions import kept
-from .shapes import moveaxis
+from .shapes import moveaxis, swapaxes
 from .systems import inexact, permute_last
 
 
@@ -63,10 +63,13 @@ def _vector_norm(x: TracedArray, ord: Any, axes: tuple[int, ...]) -> TracedArray
 def _matrix_norm(x: TracedArray, ord: Any, axes: tuple[int, ...]) -> TracedArray:
     if ord in (None, "fro", "f"):
         return _two_norm(x, axes)
-    if ord in (2, -2, "nuc"):
+    if ord == "nuc":
+        matrices = permute_last(x, axes)
+        rows, columns = matrices.shape[-2:]
+        return emit("nuclear_norm", matrices if rows >= columns else swapaxes(matrices, -1, -2))
+    if ord in (2, -2):
         values = factorizations.singular_values(permute_last(x, axes))
-        last = (values.ndim - 1,)
-        return emit({2: "reduce_max", -2: "reduce_min", "nuc": "reduce_sum"}[ord], values, axes=last)
+        return emit("reduce_max" if ord == 2 else "reduce_min", values, axes=(values.ndim - 1,))
     if ord not in (1, -1, math.inf, -math.inf):
         raise ShapeError(
             f"np.linalg.norm with ord={ord!r} of matrices, at {user_location(3)}; it is 'fro', 'nuc', 1, -1, 2, -2, "

@@ -13,7 +13,8 @@ from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import TensorType
 from ...ops.batching import batch, with_batch
-from ...ops.control import COND, SCAN, WHILE, Loop
+from ...ops.control import CHECKPOINT, COND, SCAN, SWEEPS, WHILE, Loop
+from ...ops.definition import check_rule, zeros
 from ...ops.requests import CUSTOM
 from ..inline import references
 from ..manager import Pass, PassLog, register_pass
@@ -88,6 +89,9 @@ class _Batching:
             raise PassError(f"batch cannot pass through '{op.name}' at {op.location}: run expand-ad and inline first")
         elif any(flags):
             results = batch(b, op, values, flags, self.size)
+            check_rule(
+                "batch", op, results, [value.type.with_shape((self.size, *value.type.shape)) for value in op.results]
+            )
         else:
             types = [value.type for value in op.results]
             copy = Operation(op.definition, tuple(values), op.attributes, types, (), op.location)
@@ -181,6 +185,43 @@ class _Batching:
         types = [value.type for value in carry]
         return self._insert(op, [*carry, *values[count:]], types, **names).results
 
+    def _sweeps(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
+        """Loops as long as the longest example's; where the number of steps is an example's own, its states stay as
+        they are in the steps that it has not."""
+        count = sum(op.attributes["groups"])
+        chosen = [False, *[True] * count, *flags[count + 1 :]]
+        body = self.module[op.attributes["body"].name]
+        name = self._batched_function(body, tuple(i for i, flag in enumerate(chosen) if flag))
+        states = self._all_batched(b, values[1 : count + 1], flags[1 : count + 1])
+        types = [states[i].type for i in op.attributes["wanted"]]
+        rest = values[count + 1 :]
+        if not flags[0]:
+            return self._insert(op, [values[0], *states, *rest], types, body=SymbolRef(name)).results
+        masked = self.module.add(self._masked_step(self.module[name], count, values[0], op)).name
+        steps = b.reduce_max(values[0], axes=(0,)) if self.size else zeros(b, values[0].type.with_shape(()))
+        return self._insert(op, [steps, *states, *rest, values[0]], types, body=SymbolRef(masked)).results
+
+    @staticmethod
+    def _masked_step(body: Graph, count: int, steps: Value, op: Operation) -> Graph:
+        """A batched body that leaves alone the examples whose ``steps``, its last input, are over."""
+        graph = Graph(f"{body.name}_masked")
+        inputs = [graph.add_input(value.type) for value in body.inputs]
+        own = graph.add_input(steps.type)
+        after = body.copy_into(graph, dict(zip(body.inputs, inputs, strict=True)))
+        inner = Builder(graph, None, op.location)
+        step = inner.broadcast_in_dim(inputs[0], shape=own.type.shape, dims=())
+        there = inner.compare(step, own, direction="lt")
+        masks = [inner.broadcast_in_dim(there, shape=value.type.shape, dims=(0,)) for value in after]
+        graph.set_outputs([inner.select(*each) for each in zip(masks, after, inputs[1 : count + 1], strict=True)])
+        return graph
+
+    def _checkpoint(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
+        """A checkpointed call of the batched function."""
+        batched = tuple(i for i, flag in enumerate(flags) if flag)
+        name = self._batched_function(self.module[op.attributes["callee"].name], batched)
+        types = [value.type.with_shape((self.size, *value.type.shape)) for value in op.results]
+        return self._insert(op, values, types, callee=SymbolRef(name)).results
+
     def _custom(self, b: Builder, op: Operation, values: list[Value], flags: list[bool]) -> Sequence[Value]:
         """A custom call with its rules batched: arguments, tangents, residuals and cotangents are all batched."""
         count: int = op.attributes["arguments"]
@@ -199,4 +240,11 @@ class _Batching:
 
 
 #: Operations that refer to functions, with what batches them.
-FUNCTIONAL = {CUSTOM.name: "_custom", SCAN.name: "_scan", COND.name: "_cond", WHILE.name: "_while"}
+FUNCTIONAL = {
+    CHECKPOINT.name: "_checkpoint",
+    COND.name: "_cond",
+    CUSTOM.name: "_custom",
+    SCAN.name: "_scan",
+    SWEEPS.name: "_sweeps",
+    WHILE.name: "_while",
+}

@@ -79,7 +79,7 @@ def pull_cond(b: Builder, graph: Graph, op: Operation, cotangents: Parts, module
     names = []
     for key in ("on_true", "on_false"):
         source = op.attributes[key].name
-        names.append(module.add(named(transposed(module[source], tangents, module), f"{source}_transposed")).name)
+        names.append(module.add(named(transposed(b, module[source], tangents, module), f"{source}_transposed")).name)
     seeds = [ct or zeros(b, value.type) for ct, value in zip(cotangents, op.results, strict=True)]
     operands = [op.operands[0], *op.operands[1 : 1 + kept], *seeds]
     results = [value.type for value in op.operands[1 + kept :]]

@@ -3,7 +3,8 @@
 A `control.scan` is linearized by linearizing its body and cutting that in two: the first half runs in the loop's place
 and hands on what the second half needs (its residuals, stacked over the steps); the second half is the body of a linear
 scan over tangents. The transpose of a linear scan is a scan in the other direction, whose body is the transposed body.
-A `control.cond` is cut the same way, branch by branch. A `control.while` has tangents in its carry: forward mode only.
+A `control.cond` is cut the same way, branch by branch. A `control.while` counts its steps, and its linear part is a
+`control.sweeps`, whose transpose is one again (see sweeps).
 """
 
 from __future__ import annotations
@@ -11,30 +12,34 @@ from __future__ import annotations
 from typing import Final
 
 from ...ir.builder import Builder
-from ...ir.errors import DerivativeError
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ops.control import COND, SCAN, WHILE
+from ...ops.control import CHECKPOINT, COND, SCAN, SWEEPS, WHILE
+from .checkpoint import pull_checkpoint, push_checkpoint
 from .cond import pull_cond, push_cond
 from .functional import Parts, Pushed
-from .scan import pull_scan, push_scan, push_while
+from .scan import pull_scan, push_scan
+from .sweeps import pull_sweeps, push_sweeps, push_while
 
-CONTROL: Final = frozenset((COND.name, SCAN.name, WHILE.name))
+CONTROL: Final = frozenset((CHECKPOINT.name, COND.name, SCAN.name, SWEEPS.name, WHILE.name))
 
 
 def push_control(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: Module) -> Pushed:
     """The results of a choice or loop, each with its tangent. It may be replaced by one that hands on residuals, whose
     results then stand for the old ones."""
-    push = {COND.name: push_cond, SCAN.name: push_scan, WHILE.name: push_while}[op.name]
-    return push(b, graph, op, tangents, module)
+    return _PUSH[op.name](b, graph, op, tangents, module)
 
 
 def pull_control(b: Builder, graph: Graph, op: Operation, cotangents: Parts, module: Module) -> list[Value | None]:
     """The cotangents of the operands of a linear choice or loop."""
-    if op.name == WHILE.name:
-        raise DerivativeError(
-            f"the while_loop at {op.location} has no reverse derivative: the number of its steps is not known. Give it "
-            "max_steps, or use fori_loop or scan"
-        )
-    pull = pull_cond if op.name == COND.name else pull_scan
-    return pull(b, graph, op, cotangents, module)
+    return _PULL[op.name](b, graph, op, cotangents, module)
+
+
+_PUSH: Final = {
+    CHECKPOINT.name: push_checkpoint,
+    COND.name: push_cond,
+    SCAN.name: push_scan,
+    SWEEPS.name: push_sweeps,
+    WHILE.name: push_while,
+}
+_PULL: Final = {CHECKPOINT.name: pull_checkpoint, COND.name: pull_cond, SCAN.name: pull_scan, SWEEPS.name: pull_sweeps}

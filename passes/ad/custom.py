@@ -20,8 +20,18 @@ from ...ops.definition import zeros
 from ...ops.requests import CUSTOM, LINEAR, CustomCall
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
+from .functional import Parts
 
-__all__ = ["CUSTOM", "LINEAR", "ResolveLinear", "copy_body", "needed_functions", "pull_linear", "push_custom"]
+__all__ = [
+    "CUSTOM",
+    "LINEAR",
+    "ResolveLinear",
+    "copy_body",
+    "needed_functions",
+    "pull_custom",
+    "pull_linear",
+    "push_custom",
+]
 
 
 def needed_functions(graph: Graph, module: Module) -> list[str]:
@@ -91,6 +101,32 @@ def pull_linear(
     given = [ct or zeros(b, value.type) for ct, value in zip(cotangents, op.results, strict=True)]
     pulled = copy_body(module[op.attributes["backward"].name], graph, [*residuals, *given, *hidden], None)
     return [*[None] * (len(residuals) + len(arguments)), *pulled, *[None] * len(hidden)]
+
+
+def pull_custom(
+    b: Builder, graph: Graph, op: Operation, cotangents: Parts, linear: Sequence[bool], module: Module
+) -> list[Value | None]:
+    """The cotangents of a custom call that is part of a linear map, such as a solve inside another one's rule: by its
+    backward rule at zero, since for what is linear all points are the same.
+
+    Raises `DerivativeError` where it has none.
+    """
+    call = CustomCall(op)
+    count = len(call.arguments)
+    if "backward" not in op.attributes:
+        raise DerivativeError(
+            f"@{op.attributes['callee'].name} is used in a derivative rule and has no reverse rule itself, at "
+            f"{op.location}: give it one (defvjp; of custom_linear_solve: transpose_solve, or symmetric=True)"
+        )
+    at = [zeros(b, value.type) if flag else value for value, flag in zip(op.operands, linear, strict=True)]
+    forward, backward = (module[op.attributes[key].name] for key in ("forward", "backward"))
+    residuals = copy_body(forward, graph, at, None)[len(op.results) - op.attributes["aux"] :]
+    seeds = [cotangents[i] or zeros(b, op.results[i].type) for i in call.outputs]
+    pulled = copy_body(backward, graph, [*residuals, *seeds, *at[count:]], None)
+    found: list[Value | None] = [None] * len(op.operands)
+    for i, value in zip(call.active, pulled, strict=True):
+        found[i] = value if linear[i] else None
+    return found
 
 
 @register_pass("resolve-linear")

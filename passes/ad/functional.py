@@ -64,16 +64,16 @@ def cut(source: Graph, wrt: Sequence[int], outputs: Sequence[int], module: Modul
     return first, second
 
 
-def transposed(source: Graph, tangents: int, module: Module) -> Graph:
+def transposed(b: Builder, source: Graph, tangents: int, module: Module) -> Graph:
     """The transpose of a function that is linear in its last inputs, ``tangents`` many: it takes the others, then
-    cotangents of the outputs."""
-    from .transpose import transpose
+    cotangents of the outputs. Their zeros absorb NaN where those written with ``b`` do."""
+    from .transpose import AbsorbingBuilder, transpose
 
     copy = source.clone()
     count = len(copy.inputs)
     copy.attributes["linear_inputs"] = tuple(range(count - tangents, count))
     copy.attributes["linear_outputs"] = tuple(range(len(copy.outputs)))
-    transpose(copy, module)
+    transpose(copy, module, isinstance(b, AbsorbingBuilder))
     del copy.attributes["linear_inputs"], copy.attributes["linear_outputs"]
     return simplify(copy)
 

@@ -100,10 +100,6 @@ def _push(graph: Graph, op: Operation, tangents: dict[Value, Value], module: Mod
     for result, tangent in zip(op.results, pushed, strict=True):
         if tangent is None or not result.type.differentiable:
             continue
-        if tangent.type is not result.type:
-            raise DerivativeError(
-                f"the jvp rule of '{op.name}' gives a {tangent.type} for a result of {result.type}, at {op.location}"
-            )
         tangents[result] = tangent
 
 

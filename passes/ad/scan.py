@@ -1,4 +1,4 @@
-"""The derivatives of `control.scan`, and the forward one of `control.while`."""
+"""The derivatives of `control.scan`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,9 @@ from ...ir.attributes import SymbolRef
 from ...ir.builder import Builder
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ops.control import SCAN, WHILE, Loop
+from ...ops.control import SCAN, Loop
 from ...ops.definition import zeros
-from .functional import (
-    Parts,
-    Pushed,
-    active_outputs,
-    cut,
-    given_tangents,
-    insert,
-    linearized,
-    named,
-    simplify,
-    transposed,
-)
+from .functional import Parts, Pushed, active_outputs, cut, given_tangents, insert, named, transposed
 
 
 def push_scan(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: Module) -> Pushed:
@@ -129,7 +118,7 @@ def pull_scan(b: Builder, graph: Graph, op: Operation, cotangents: Parts, module
     # inputs: residuals (scanned, constant), then everything that is linear: carry, scanned, constants
     order = [*range(count, first), *range(consts, consts + kept_consts), *range(count), *range(first, consts)]
     body.reorder_inputs([*order, *range(consts + kept_consts, len(body.inputs))])
-    turned = transposed(body, count + n_xs + n_consts, module)
+    turned = transposed(b, body, count + n_xs + n_consts, module)
 
     back = Graph(f"{loop.body}_transposed")
     types = [value.type for value in loop.carry]
@@ -176,47 +165,3 @@ def pull_scan(b: Builder, graph: Graph, op: Operation, cotangents: Parts, module
         *[None] * kept_consts,
         *found[count : count + len(sums)],
     ]
-
-
-def push_while(b: Builder, graph: Graph, op: Operation, tangents: Parts, module: Module) -> Pushed:
-    """A loop whose carry has tangents beside it."""
-    count: int = op.attributes["carry"]
-    body, test = (module[op.attributes[key].name] for key in ("body", "cond"))
-    carry = {i for i in range(count) if tangents[i] is not None}
-    others = [i for i in range(count, len(op.operands)) if tangents[i] is not None]
-    while not (reached := active_outputs(body, [*sorted(carry), *others])) <= carry:
-        carry |= reached
-    wrt, chosen = [*sorted(carry), *others], sorted(carry)
-    both, differentiable = linearized(body, wrt, module)
-    both.set_outputs([*both.outputs[:count], *(both.outputs[count + differentiable.index(i)] for i in chosen)])
-    checked = test.clone()
-    for i in wrt:
-        checked.add_input(op.operands[i].type)
-    # inputs: carry, its tangents, constants, their tangents
-    total, size = len(op.operands), len(chosen)
-    order = [*range(count), *range(total, total + size), *range(count, total), *range(total + size, total + len(wrt))]
-    names = []
-    for graph_of, name in ((simplify(both), "body"), (checked, "cond")):
-        graph_of.reorder_inputs(order)
-        names.append(module.add(named(graph_of, f"{op.attributes[name].name}_jvp")).name)
-    given = dict(zip(wrt, given_tangents(b, op.operands, tangents, wrt), strict=True))
-    operands = [
-        *op.operands[:count],
-        *(given[i] for i in chosen),
-        *op.operands[count:],
-        *(given[i] for i in others),
-    ]
-    types = [value.type for value in op.results]
-    loop = insert(
-        graph,
-        b.before,
-        WHILE,
-        operands,
-        [*types, *(types[i] for i in chosen)],
-        op.location,
-        cond=SymbolRef(names[1]),
-        body=SymbolRef(names[0]),
-        carry=count + size,
-    )
-    found = dict(zip(chosen, loop.results[count:], strict=True))
-    return [(op.results[i], found.get(i)) for i in range(count)]

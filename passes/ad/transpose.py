@@ -16,11 +16,11 @@ from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import FLOATING
 from ...ops.contraction import parse_spec
-from ...ops.definition import Rules, zeros
+from ...ops.definition import Rules, check_rule, zeros
 from ..manager import Pass, PassLog, register_pass
 from ..scope import one_function
 from .control import CONTROL, pull_control
-from .custom import LINEAR, pull_linear
+from .custom import CUSTOM, LINEAR, pull_custom, pull_linear
 
 
 @register_pass("transpose")
@@ -40,17 +40,19 @@ class Transpose(Pass):
         return True
 
 
-def transpose(graph: Graph, module: Module) -> int:
-    """Transpose in place; returns how many operations were transposed. ``module`` has the custom rules."""
-    return _Transposition(graph, module).run()
+def transpose(graph: Graph, module: Module, cut: bool = False) -> int:
+    """Transpose in place; returns how many operations were transposed. ``module`` has the custom rules. With
+    ``cut`` the cotangents of the outputs were cut by a select, so that their zeros absorb NaN and infinity."""
+    return _Transposition(graph, module, cut).run()
 
 
 class _Transposition:
     """One run of the pass over one graph."""
 
-    def __init__(self, graph: Graph, module: Module) -> None:
+    def __init__(self, graph: Graph, module: Module, cut_outputs: bool) -> None:
         self.graph = graph
         self.module = module
+        self.cut_outputs = cut_outputs
         self.linear_inputs = [graph.inputs[i] for i in graph.attributes["linear_inputs"]]
         self.linear_outputs = [graph.outputs[i] for i in graph.attributes["linear_outputs"]]
         self.linear: set[Value] = set(self.linear_inputs)
@@ -69,6 +71,8 @@ class _Transposition:
         for value in self.linear_outputs:
             seed = graph.add_input(value.type, f"{value.name}_ct" if value.name else "ct")
             seeds.append(seed)
+            if self.cut_outputs:
+                self.cut.add(seed)
             if value in self.linear:
                 self.cotangents.setdefault(value, []).append(seed)
         count = 0
@@ -86,12 +90,14 @@ class _Transposition:
             return False
         cut = op.name == "tensor.select" or any(value in self.cut for value in pulled)
         if cut and op.name != "tensor.select":
-            b = _AbsorbingBuilder(self.graph, None, op.location)
+            b = AbsorbingBuilder(self.graph, None, op.location)
             b.cotangents = {value for value in pulled if value is not None}
         if op.name == LINEAR.name:
             found = pull_linear(b, self.graph, op, pulled, self.module)
         elif op.name in CONTROL:
             found = pull_control(b, self.graph, op, pulled, self.module)
+        elif op.name == CUSTOM.name:
+            found = pull_custom(b, self.graph, op, pulled, [value in self.linear for value in op.operands], self.module)
         else:
             rules: Rules = op.definition.rules
             found = rules.transpose(b, op, pulled, [value in self.linear for value in op.operands])
@@ -99,11 +105,7 @@ class _Transposition:
             value = op.operands[position]
             if cotangent is None:
                 continue
-            if cotangent.type is not value.type:
-                raise PassError(
-                    f"the transpose rule of '{op.name}' gives a {cotangent.type} for an operand of {value.type}, "
-                    f"at {op.location}"
-                )
+            check_rule("transpose", op, cotangent, [value.type])
             self.cotangents.setdefault(value, []).append(cotangent)
             # The first factor of these is a cotangent that was cut before: so is what goes to the second.
             if cut or (op.name in ("ad.mul_no_nan", "ad.contract_no_nan") and position == 1):
@@ -143,7 +145,7 @@ class _Transposition:
             graph.remove_input(index)
 
 
-class _AbsorbingBuilder(Builder):
+class AbsorbingBuilder(Builder):
     """Writes products with a cut cotangent so that its exact zeros absorb NaN and infinity.
 
     Transpose rules write the cotangent first: ``b.mul(ct, residual)``, ``b.div(ct, residual)``. Of a contraction it is

@@ -17,6 +17,7 @@ from ...ir.definition import registered
 from ...ir.graph import Operation
 from ...ir.types import COMPLEX, DTYPE_NAMES
 from ..support import Support, SupportTable
+from .control import CONTROL
 
 #: Text with ``{0}``, ``{1}``, ... for operands, or what gives it (None: use the reference meaning).
 Template = str | Callable[[Operation], str | None] | None
@@ -169,6 +170,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.gather": Lowering(_gather),
     "tensor.contract": Lowering(_contract),
     "tensor.convert": Lowering(lambda op: f"{{0}}.astype({_dtype_text(op)})"),
+    "ad.barrier": Lowering("{0}", view=True),
     "ad.stop_gradient": Lowering("{0}", view=True),
     "ad.mul_no_nan": Lowering(kernel=_mul_no_nan),
 }
@@ -182,5 +184,5 @@ def support_table() -> SupportTable:
         for name, definition in registered().items()
         if definition.rules is not None
     }
-    rows |= {name: Support(frozenset(DTYPE_NAMES)) for name in ("control.cond", "control.scan", "control.while")}
+    rows |= {name: Support(frozenset(DTYPE_NAMES)) for name in CONTROL}
     return SupportTable("numpy", rows)

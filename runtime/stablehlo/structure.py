@@ -34,6 +34,15 @@ def iota(w: Writer, op: Operation) -> Tensor:
     return w.iota(op.result.type, op.attributes["axis"])
 
 
+def barrier(w: Writer, op: Operation, x: Tensor, *after: Tensor) -> Tensor:
+    """``x``, which XLA neither computes earlier nor shares; the other results are not used."""
+    operands = [x, *after]
+    name = w.fresh()
+    count = f":{len(operands)}" if after else ""
+    w.write(f"{name}{count} = ", "optimization_barrier", operands, [each.type for each in operands])
+    return Tensor(f"{name}#0" if after else name, x.type)
+
+
 # --- shape ---------------------------------------------------------------------------------------
 
 

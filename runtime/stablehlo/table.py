@@ -98,6 +98,7 @@ ROWS: Final[dict[str, Row]] = {
     "fft.rfft": ordering.transform("RFFT"),
     "fft.irfft": ordering.transform("IRFFT"),
     "linalg.cholesky": structure.cholesky,
+    "ad.barrier": structure.barrier,
     "ad.stop_gradient": elementwise.identity,
     "ad.mul_no_nan": elementwise.mul_no_nan,
 }

@@ -3,7 +3,8 @@
 import mixad as mx
 import numpy as np
 import pytest
-from mixad.ir.errors import DefinitionError
+from mixad.frontend.execution import clear_caches
+from mixad.ir.errors import DefinitionError, RuleError
 
 
 def newton(f, x):
@@ -107,11 +108,14 @@ def test_linear_transpose() -> None:
 def registry():
     """Forget the operations that a test defines."""
     from mixad.ir import definition
+    from mixad.runtime.numpy import _support_of
 
     known = set(definition._registry)
     yield
     for name in set(definition._registry) - known:
         del definition._registry[name]
+    clear_caches()
+    _support_of.cache_clear()
 
 
 def test_an_operation_of_the_user(registry) -> None:
@@ -155,3 +159,36 @@ def test_an_operation_of_the_user(registry) -> None:
             @staticmethod
             def jvp_y(b, dx, x):
                 return dx
+
+
+@pytest.mark.parametrize(
+    ("rule", "function", "message"),
+    [
+        ("evaluate", lambda x: np.sum(x), r"evaluate of 'mine.bad' gives \(float64 \(\)\) where .* \(float64 \(3,\)\)"),
+        ("evaluate", lambda x: np.sin(x).astype(np.float32), r"evaluate .* gives \(float32 \(3,\)\)"),
+        ("infer", lambda x: 3, "infer of 'mine.bad' gives 3 where a TensorType is needed"),
+        (
+            "jvp_x",
+            lambda b, dx, x: b.reduce_sum(dx, axes=(0,)),
+            r"jvp_x .* gives \(tensor<f64>\) for \(tensor<3xf64>\)",
+        ),
+        ("jvp_x", lambda b, dx, x: b.convert(dx, dtype=np.dtype(np.float32)), r"jvp_x .* gives \(tensor<3xf32>\)"),
+        ("jvp_x", lambda b, dx, x: 3.0, r"jvp_x .* gives \(float\) for \(tensor<3xf64>\), at .*test_implicit.py"),
+        (
+            "transpose_x",
+            lambda b, ct, x: b.reduce_sum(ct, axes=(0,)),
+            r"transpose .* \(tensor<f64>\) for \(tensor<3xf64>\)",
+        ),
+        ("batch", lambda b, size, batched, x: b.slice(x, starts=(0, 0), sizes=(1, 3), steps=(1, 1)), "batch .*1x3xf64"),
+    ],
+)
+def test_a_rule_of_the_users_operation_that_gives_something_else_is_named(registry, rule, function, message) -> None:
+    rules = {"infer": lambda x: x, "evaluate": lambda x: 2 * x, "jvp_x": lambda b, dx, x: b.add(dx, dx), rule: function}
+    if rule == "transpose_x":
+        del rules["jvp_x"]
+        rules["linear_in"] = (("x",),)
+    members = {key: staticmethod(each) if callable(each) else each for key, each in rules.items()}
+    bad = mx.operation("mine.bad")(type("Bad", (), members))
+    use = {"batch": lambda: mx.vmap(bad)(np.ones((2, 3))), "evaluate": lambda: mx.jit(bad)(np.ones(3))}
+    with pytest.raises(RuleError, match=message):
+        use.get(rule, lambda: mx.grad(lambda x: np.sum(bad(x)))(np.ones(3)))()

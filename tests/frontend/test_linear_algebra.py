@@ -83,6 +83,45 @@ def test_repeated_and_zero_singular_values_stay_finite(matrix: Any) -> None:
     assert np.all(np.isfinite(mx.grad(again)(matrix)))
 
 
+def nuclear_hessian(a: Any, v: Any) -> Any:
+    """d^2 ||a||_* in the directions v and e_ij: the derivative of the polar factor u @ vh."""
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    inner = u.T @ v @ vh.T
+    outside = v - u @ (u.T @ v)
+    return (u @ ((inner - inner.T) / (s[:, None] + s)) + outside @ vh.T / s) @ vh
+
+
+@pytest.mark.parametrize("matrix", [*REPEATED, np.eye(4)[:, :3], np.diag([3.0, 3.0, 1.0]) @ np.roll(IDENTITY, 1, 0)])
+def test_the_nuclear_norm_has_its_derivatives_where_singular_values_repeat(matrix: Any) -> None:
+    def nuclear(a: Any) -> Any:
+        return np.linalg.norm(a, "nuc")
+
+    v, w = RANDOM.normal(size=(2, *matrix.shape))
+    u, _, vh = np.linalg.svd(matrix, full_matrices=False)
+    wanted = nuclear_hessian(matrix, v)
+    close(nuclear(matrix), np.linalg.norm(matrix, "nuc"))
+    close(mx.grad(nuclear)(matrix), u @ vh)
+    close(mx.hvp(nuclear)(matrix, v), wanted)
+    close(mx.grad(lambda a: np.sum(mx.grad(nuclear)(a) * v))(matrix), wanted)
+    close(mx.grad(lambda a: nuclear(a.T))(matrix), u @ vh)
+    third = mx.grad(lambda a: np.sum(mx.hvp(nuclear)(a, v) * w))(matrix)
+    step = 1e-3
+    ends = [nuclear_hessian(matrix + t * step * RANDOM_DIRECTION[: len(matrix)], v) for t in (-2, -1, 1, 2)]
+    slope = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * step)
+    np.testing.assert_allclose(np.sum(third * RANDOM_DIRECTION[: len(matrix)]), np.sum(slope * w), rtol=1e-7, atol=1e-9)
+
+
+RANDOM_DIRECTION = RANDOM.normal(size=(4, 3))
+
+
+def test_the_nuclear_norm_of_complex_stacked_and_deficient_matrices() -> None:
+    z = RANDOM.normal(size=(2, 3, 2)) + 1j * RANDOM.normal(size=(2, 3, 2))
+    mx.check_grads(lambda z: np.sum(np.linalg.norm(z, "nuc", axis=(1, 2)) ** 2), (z,), order=2)
+    for deficient in (np.zeros((3, 3)), np.diag([1.0, 1.0, 0.0]), np.ones((4, 2))):
+        assert np.all(np.isfinite(mx.hessian(lambda a: np.linalg.norm(a, "nuc"))(deficient)))
+    assert mx.grad(lambda a: np.linalg.norm(a, "nuc"))(np.zeros((0, 0))).shape == (0, 0)
+
+
 def test_second_derivatives_at_repeated_eigenvalues_are_finite() -> None:
     found = mx.hessian(lambda a: np.sum(np.linalg.eigvalsh(a)))(IDENTITY)
     close(found, np.zeros((3, 3, 3, 3)))

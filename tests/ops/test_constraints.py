@@ -120,6 +120,17 @@ EXPLICIT = {
     ("linalg.sylvester", "C3"): ([_t(2, 3), _t(2, 2), _t(2, 2)], {}),
     ("linalg.sylvester", "C4"): ([_t(2, 2), _t(3, 3), _t(3, 2)], {}),
     ("linalg.sylvester", "C5"): ([_t(2, 2), _t(2, 2), _t(2, 2, dtype=np.float32)], {}),
+    ("linalg.lyapunov", "C1"): ([_t(2)] * 2, {}),
+    ("linalg.lyapunov", "C2"): ([_t(2, 2, dtype=INT)] * 2, {}),
+    ("linalg.lyapunov", "C3"): ([_t(2, 3)] * 2, {}),
+    ("linalg.lyapunov", "C4"): ([_t(2, 2), _t(3, 3)], {}),
+    ("linalg.lyapunov", "C5"): ([_t(2, 2), _t(2, 2, dtype=np.float32)], {}),
+    ("linalg.polar", "C1"): ([_t(2)], {}),
+    ("linalg.polar", "C2"): ([_t(2, 2, dtype=INT)], {}),
+    ("linalg.polar", "C3"): ([_t(2, 3)], {}),
+    ("linalg.nuclear_norm", "C1"): ([_t(2)], {}),
+    ("linalg.nuclear_norm", "C2"): ([_t(2, 2, dtype=INT)], {}),
+    ("linalg.nuclear_norm", "C3"): ([_t(2, 3)], {}),
     ("tensor.convert", "C1"): ([_t(2, dtype=COMPLEX)], {"dtype": np.dtype(FLOAT)}),
 }
 EXPLICIT |= {

@@ -160,7 +160,7 @@ def test_ops(capsys: pytest.CaptureFixture[str]) -> None:
 def test_ops_of_a_dialect_and_an_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops", "--dialect", "ad", "--order", "2"]) == 0
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["operation", "ad.contract_no_nan", "ad.mul_no_nan", "ad.stop_gradient"]
+    assert names == ["operation", "ad.barrier", "ad.contract_no_nan", "ad.mul_no_nan", "ad.stop_gradient"]
 
 
 def test_the_guides_operations_have_second_derivatives(capsys: pytest.CaptureFixture[str]) -> None:
