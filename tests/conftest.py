@@ -23,7 +23,7 @@ class RoundtripCompilation(RoundtripEach, Observer):
 
 # Larger programs are left out for time: linear scans after each of some thirty passes would dominate their tests.
 add_observer(lambda: VerifyCompilation(limit=5_000))
-add_observer(lambda: RoundtripCompilation(limit=300))
+add_observer(lambda: RoundtripCompilation(limit=100))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -117,9 +117,17 @@ def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
     return np.can_cast(from_.dtype if isinstance(from_, TracedArray) else from_, to, casting)
 
 
-@implements(np.min_scalar_type, np.common_type)
+@implements(np.min_scalar_type)
+def min_scalar_type(a: Any) -> np.dtype[Any]:
+    return as_traced(a).dtype  # also of a 0-d array, whose number is not known
+
+
+@implements(np.common_type)
 def common_type(*arrays: Any) -> Any:
-    return np.result_type(promote(*[as_traced(each) for each in arrays]), np.float16 if len(arrays) else np.float64)
+    dtypes = [as_traced(each).dtype for each in arrays]
+    if any(dtype.kind == "b" for dtype in dtypes):
+        raise DTypeError(f"np.common_type of bool, at {user_location(2)}; convert it with .astype")
+    return promote(*[np.float64(0) if dtype.kind in "iu" else np.zeros((), dtype) for dtype in dtypes]).type
 
 
 @implements(np.iscomplexobj)
