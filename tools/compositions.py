@@ -22,11 +22,11 @@ from ..frontend.samples import SAMPLES, Sample
 from ..ir import Graph, Module, Operation, Value
 from ..ir.errors import MixadError
 from ..ir.types import BOOL, DTYPE_NAMES, INEXACT
-from ..runtime.backend import Backend
-from ..runtime.support import ANY_ORDER
+from ..runtime.backend import backend_named
+from ..runtime.support import ANY_ORDER, SupportTable
 from .tables import dtypes_text
 
-HEADER: Final = ("composition", "operations", "element types", "order", "not by")
+HEADER: Final = ("composition", "element types", "order", "not by", "operations")
 
 
 @dataclass(frozen=True)
@@ -42,30 +42,38 @@ class CompositionRow:
     order: int
     refused: tuple[str, ...]
 
+    def reaches(self, order: int) -> bool:
+        """Whether there are derivatives to an order (zeros count, as in the table of operations)."""
+        return not self.order or self.order >= order
+
     def cells(self) -> tuple[str, ...]:
         """The row as text, in the order of `HEADER`."""
         order = "any" if self.order >= ANY_ORDER else str(self.order) if self.order else "zero"
         made_of = " ".join(name.removeprefix("tensor.") for name in self.operations)
-        return (self.name, made_of or "-", dtypes_text(self.dtypes), order, " ".join(self.refused))
+        return (self.name, dtypes_text(self.dtypes), order, " ".join(self.refused), made_of or "-")
 
 
-def composition_rows(backend: Backend) -> list[CompositionRow]:
-    """All compositions by name, with the operations' order of derivative as ``backend`` declares it."""
-    return [row for name, sample in first_samples().items() if (row := _row(name, sample, backend))]
+@functools.cache
+def composition_rows(backend: str) -> tuple[CompositionRow, ...]:
+    """All compositions by name, with the operations' order of derivative as the backend of a name declares it."""
+    support = backend_named(backend).support
+    return tuple(row for name, sample in first_samples().items() if (row := _row(name, sample, support)))
 
 
 @functools.cache
 def first_samples() -> dict[str, Sample]:
-    """The sample of each composition: the first whose outermost call it is, or else the first that calls it."""
+    """The sample of each composition: the first that calls nothing else, or whose outermost call it is, or that calls
+    it."""
     names = {id(function): name for name, function in compositions().items()}
+    alone: dict[str, Sample] = {}
     outer: dict[str, Sample] = {}
     inner: dict[str, Sample] = {}
     for sample in SAMPLES:
         for position, call in enumerate(sample.calls):
             name = names.get(id(_resolve(call)))
             if name is not None:
-                (inner if position else outer).setdefault(name, sample)
-    found = inner | outer
+                (inner if position else alone if len(sample.calls) == 1 else outer).setdefault(name, sample)
+    found = inner | outer | alone
     return {name: found[name] for name in names.values() if name in found}
 
 
@@ -77,19 +85,19 @@ def _resolve(call: str) -> Any:
         return None  # NumPy is too old to have it
 
 
-def _row(name: str, sample: Sample, backend: Backend) -> CompositionRow | None:
+def _row(name: str, sample: Sample, support: SupportTable) -> CompositionRow | None:
     module = trace(sample)
     if module is None:
         return None
     operations = dict.fromkeys(op.name for graph in module for op in graph if op.name != "tensor.constant")
     active, refused, depends = _activity(module.entry)
-    order = min((_declared(op, backend) for op in active), default=ANY_ORDER) if depends else 0
+    order = min((_declared(op, support) for op in active), default=ANY_ORDER) if depends else 0
     dtypes = frozenset(dtype for dtype in DTYPE_NAMES if trace(sample, dtype) is not None)
     return CompositionRow(name, sample, tuple(operations), dtypes, order, refused)
 
 
-def _declared(op: Operation, backend: Backend) -> int:
-    row = backend.support.get(op.name)
+def _declared(op: Operation, support: SupportTable) -> int:
+    row = support.get(op.name)
     return ANY_ORDER if row is None else row.order
 
 
@@ -102,10 +110,12 @@ def _converted(x: Any, dtype: np.dtype[Any]) -> Any:
     if dtype == BOOL:
         return x.real > 0
     if dtype.kind in "iu":
-        x = np.rint(3 * np.nan_to_num(x.real))
-        return (np.abs(x) if dtype.kind == "u" else x).astype(dtype)
+        whole = np.rint(10 * np.nan_to_num(x.real))
+        return (whole - np.min(whole, initial=0) if dtype.kind == "u" else whole).astype(dtype)
     if dtype.kind == "c" and x.dtype.kind == "f":
-        x = x + 0.3j * np.cos(x)
+        part = 0.3 * np.cos(x)
+        square = x.ndim == 2 and x.shape[0] == x.shape[1]
+        x = x + 1j * (part - part.T if square else part)  # a symmetric matrix becomes a Hermitian one
     return (x.real if dtype.kind != "c" else x).astype(dtype)
 
 

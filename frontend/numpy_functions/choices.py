@@ -146,7 +146,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if x.dtype.kind == "c":
         parts = [nan_to_num(emit(name, x), True, nan, posinf, neginf) for name in ("real", "imag")]
         return emit("complex", *parts) if copy else update(x, emit("complex", *parts))
-    limits = ml_dtypes.finfo(x.dtype)
+    limits = ml_dtypes.finfo(x.dtype)  # type: ignore[no-untyped-call]
     result = x
     for test, number in (
         (apply(np.isnan, x), nan),

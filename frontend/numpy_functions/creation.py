@@ -11,7 +11,7 @@ from ...ir.errors import DTypeError
 from ..array import TracedArray
 from ..functions import implements
 from ..lifting import dtype_key, promote
-from ..operands import as_traced, cast, emit, full, iota, operand, part, reshape, shape_argument, spread
+from ..operands import as_array, as_traced, cast, emit, full, iota, operand, part, reshape, shape_argument, spread
 from ..ufuncs import apply
 from .shapes import moveaxis
 
@@ -155,7 +155,7 @@ def imag(val: Any) -> TracedArray:
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> TracedArray:
     x = as_traced(z)
-    found = apply(np.arctan2, imag(x), real(x))
+    found = apply(np.arctan2, imag(x) if x.dtype.kind == "c" else 0, real(x))
     return apply(np.multiply, found, 180 / np.pi) if deg else found
 
 
@@ -188,7 +188,7 @@ def sinc(x: Any) -> TracedArray:
 def round(a: Any, decimals: int = 0, out: Any = None) -> TracedArray:
     x = as_traced(a)
     if x.dtype.kind in "biu":
-        if decimals < 0:
+        if decimals < 0 or (decimals and x.dtype.kind == "b"):
             raise DTypeError(f"np.round of {x.dtype} to {decimals} decimals is not traced, at {user_location(2)}")
         return cast(x, np.float16) if x.dtype.kind == "b" else copied(x)
     if x.dtype.kind == "c":
@@ -235,11 +235,8 @@ def linspace(
     device: Any = None,
 ) -> Any:
     low, high = (as_traced(each) for each in (start, stop))
-    kind = (
-        np.result_type(promote(low, high), np.float64)
-        if promote(low, high).kind in "biu"
-        else np.result_type(promote(low, high), 0.0)
-    )
+    kind = promote(low, high)
+    kind = np.dtype(np.float64) if kind.kind in "biu" else kind
     shape_ = np.broadcast_shapes(low.shape, high.shape)
     low, high = (spread(cast(each, kind), shape_) for each in (low, high))
     count = num - 1 if endpoint else num
@@ -270,7 +267,7 @@ def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> TracedArray:
     """Of real numbers of one sign."""
-    first, last = as_traced(start), as_traced(stop)
+    first, last = as_array(start), as_array(stop)
     ratio = apply(np.log, apply(np.true_divide, last, first))
     found = apply(np.multiply, first, apply(np.exp, linspace(0.0, ratio, num, endpoint, axis=0)))
     found = found if axis == 0 else moveaxis(found, 0, axis)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import ShapeError
+from ...ir.errors import DTypeError, ShapeError
 from ..array import TracedArray
 from ..functions import implements
 from ..indexing import read, take_rows
 from ..lifting import promote
-from ..operands import as_traced, axis_of, cast, emit, expand, no_out, part, permute, reshape, spread
+from ..operands import as_array, as_traced, axis_of, cast, emit, expand, no_out, part, permute, reshape, spread
 from ..ufuncs import apply
 from .shapes import moveaxis, ravel
 
@@ -83,7 +83,7 @@ def column_stack(tup: Any) -> TracedArray:
 
 @implements(np.append)
 def append(arr: Any, values: Any, axis: Any = None) -> TracedArray:
-    return concatenate([as_traced(arr), as_traced(values)], axis)
+    return concatenate([as_array(arr), as_array(values)], axis)
 
 
 @implements(np.block)
@@ -212,10 +212,17 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> TracedArray:
     x = reshape(x, (x.size,))
     parts = [apply(np.subtract, part(x, 0, 1, x.size), part(x, 0, 0, max(x.size - 1, 0)))]
     if to_begin is not None:
-        parts.insert(0, cast(ravel(as_traced(to_begin)), x.dtype))
+        parts.insert(0, _end(to_begin, x.dtype))
     if to_end is not None:
-        parts.append(cast(ravel(as_traced(to_end)), x.dtype))
+        parts.append(_end(to_end, x.dtype))
     return concatenate(parts)
+
+
+def _end(end: Any, dtype: np.dtype[Any]) -> TracedArray:
+    x = as_array(end)
+    if not np.can_cast(x.dtype, dtype, "same_kind"):
+        raise DTypeError(f"np.ediff1d of {dtype} with ends of {x.dtype}, at {user_location(3)}; convert one")
+    return cast(ravel(x), dtype)
 
 
 @implements(np.diff)

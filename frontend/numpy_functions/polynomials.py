@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from ...ir import user_location
@@ -40,7 +41,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> TracedArray:  # n
     if v.ndim != 1:
         raise ShapeError(f"np.vander of an array of dimension {v.ndim}, at {user_location(2)}; it takes 1")
     count = v.size if N is None else int(N)
-    v = cast(v, promote(v, 0))
+    v = cast(v, promote(v, np.int64(0)))
     columns = [full(1, v.shape, v.dtype)]
     for _ in range(count - 1):
         columns.append(emit("mul", columns[-1], v))
@@ -69,7 +70,14 @@ def polysub(a1: Any, a2: Any) -> TracedArray:
 
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> TracedArray:
-    return convolve(_coefficients(a1), _coefficients(a2))
+    return convolve(_trimmed(a1), _trimmed(a2))
+
+
+def _trimmed(p: Any) -> Any:
+    """The coefficients from the first that is not zero, which is decided with the numbers of this call."""
+    x: Any = _coefficients(p)
+    places = np.flatnonzero(known_mask(truth(x)))
+    return x[int(places[0]) :] if places.size else x[-1:]
 
 
 @implements(np.polyder)
@@ -95,7 +103,7 @@ def poly(seq_of_zeros: Any) -> TracedArray:
     zeros: Any = as_traced(seq_of_zeros)
     if zeros.ndim == 2:
         zeros = eigvals(zeros)
-    zeros = cast(zeros, promote(zeros, 0.0)) if zeros.dtype.kind in "biu" else zeros
+    zeros = cast(zeros, np.float64) if zeros.dtype.kind in "biu" or zeros.dtype == np.float16 else zeros
     result = full(1, (1,), zeros.dtype)
     for each in zeros:
         result = convolve(result, concatenate([full(1, (1,), zeros.dtype), reshape(-each, (1,))]))
@@ -109,8 +117,9 @@ def roots(p: Any) -> TracedArray:
     x: Any = _coefficients(p)
     if x.ndim != 1:
         raise ShapeError(f"np.roots of an array of dimension {x.ndim}, at {user_location(2)}; it takes 1")
+    x = cast(x, np.float64) if x.dtype.kind in "biu" else x
     places = np.flatnonzero(known_mask(truth(x)))
-    dtype = np.result_type(x.dtype, np.complex128)
+    dtype = np.result_type(x.dtype, np.complex64 if x.dtype.kind in "fc" else np.complex128)
     if not places.size:
         return full(0, (0,), dtype)
     behind = x.size - 1 - int(places[-1])
@@ -140,6 +149,7 @@ def polyfit(
         left = left * weights[:, None]
         right = right * (weights if right.ndim == 1 else weights[:, None])
     scale = np.sqrt(np.sum(left * left, axis=0))
-    limit = points.size * np.finfo(points.dtype).eps if rcond is None else rcond
+    eps = float(ml_dtypes.finfo(points.dtype).eps)  # type: ignore[no-untyped-call]
+    limit = points.size * eps if rcond is None else rcond
     found: Any = lstsq(left / scale, right, limit)[0]
     return found / (scale if right.ndim == 1 else scale[:, None])  # type: ignore[no-any-return]

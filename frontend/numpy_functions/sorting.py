@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import ShapeError, TraceError
+from ...ir.errors import DTypeError, ShapeError, TraceError
 from ..array import TracedArray
 from ..compositions import is_nan
 from ..functions import implements
@@ -62,7 +62,8 @@ def argpartition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", or
 @implements(np.sort_complex)
 def sort_complex(a: Any) -> TracedArray:
     x = as_traced(a)
-    return sort(cast(x, np.result_type(x.dtype, np.complex64)))
+    narrow = x.dtype.kind in "iu" and x.dtype.itemsize <= 2
+    return sort(cast(x, np.complex64 if narrow else x.dtype if x.dtype.kind == "c" else np.complex128))
 
 
 @implements(np.lexsort)
@@ -123,6 +124,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
             "of one size, not empty"
         )
     dtype = np.result_type(values.dtype, np.float64)
+    if "c" in (at.dtype.kind, knots.dtype.kind):
+        raise DTypeError(f"np.interp at complex points, at {user_location(2)}; points and knots are real")
     at, knots, values = cast(at, np.float64), cast(knots, np.float64), cast(values, dtype)
     if period is not None:
         at, knots, values = _wrapped(at, knots, values, period)
@@ -135,8 +138,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     else:
         after: Any = searchsorted(knots, at, "right")
         index = np.clip(after - 1, 0, size - 2)
-        start, low = knots[index], values[index]
-        inside = low + (at - start) * ((values[index + 1] - low) / (knots[index + 1] - start))
+        start, width = knots[index], knots[index + 1] - knots[index]
+        at_end = apply(np.equal, width, 0.0)  # two last knots at one point: the second value holds
+        low = np.where(at_end, values[index + 1], values[index])
+        inside = low + (at - start) * ((values[index + 1] - low) / np.where(at_end, 1.0, width))
     found = np.where(apply(np.less, at, knots[0]), below, np.where(apply(np.greater, at, knots[-1]), above, inside))
     return cast(as_traced(found), dtype)
 

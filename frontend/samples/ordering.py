@@ -75,4 +75,8 @@ np.intersect1d(n, [1, 4, 9])
 np.setdiff1d(n, [1])
 np.argpartition(v, 3)[3]
 np.partition(m, 2, axis=1)[:, 2]
+np.quantile(v, [0.0, 0.25, 0.3, 1.0], method='inverted_cdf')
+np.quantile(v, [0.0, 0.25, 0.3, 1.0], method='averaged_inverted_cdf')
+np.quantile(v, [0.0, 0.1875, 0.3125, 0.3, 1.0], method='closest_observation')
+np.nanquantile(gaps, 0.4, axis=0, method='averaged_inverted_cdf')
 """

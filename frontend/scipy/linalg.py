@@ -17,7 +17,7 @@ from ..array import TracedArray
 from ..lifting import promote
 from ..numpy_functions.factorizations import cholesky as lower_factor
 from ..numpy_functions.systems import matrices, solve
-from ..operands import as_traced, cast, emit, full, spread
+from ..operands import as_array, as_traced, cast, emit, full, spread
 from .arguments import Table, module, others, publisher
 
 #: What each function is on traced arrays.
@@ -121,7 +121,7 @@ sqrtm = _function("sqrtm")
 @_publish
 def block_diag(*arrs: Any) -> TracedArray:
     """As `scipy.linalg.block_diag`, of matrices, vectors (rows) and numbers."""
-    blocks = [as_traced(each) for each in arrs]
+    blocks = [as_array(each) for each in arrs]
     dtype = promote(*blocks)
     for each in blocks:
         if each.ndim > 2:
@@ -144,7 +144,7 @@ def block_diag(*arrs: Any) -> TracedArray:
 def toeplitz(c: Any, r: Any = None) -> TracedArray:
     """As `scipy.linalg.toeplitz`, of vectors: first column ``c`` and first row ``r``, whose first element is unread."""
     column = as_traced(c)
-    row = np.conj(column) if r is None else as_traced(r)
+    row = as_traced(r) if r is not None else np.conj(column) if column.dtype.kind == "c" else column
     if column.ndim != 1 or row.ndim != 1:
         raise ShapeError(
             f"scipy.linalg.toeplitz of shapes {column.shape} and {row.shape}, at {user_location(2)}; it takes vectors"

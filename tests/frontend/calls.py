@@ -60,13 +60,12 @@ def real_function(function: Callable[..., Any], scale: list[float]) -> Callable[
 
 
 def directions(args: list[Any], names: tuple[str, ...], phase: float) -> list[Any]:
-    """A direction for each argument; symmetric where the argument is."""
+    """A direction for each argument; Hermitian where the argument is."""
     found = []
     for arg, name in zip(args, names, strict=True):
         direction = np.sin(np.arange(arg.size) + phase).reshape(arg.shape)
-        if name == "s":
-            direction = direction + direction.T
-        found.append(direction * (1 + 0.5j) if arg.dtype.kind == "c" else direction)
+        direction = direction * (1 + 0.5j) if arg.dtype.kind == "c" else direction
+        found.append(direction + direction.conj().T if name == "s" else direction)
     return found
 
 
