@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import DTypeError
+from ...ir.errors import DTypeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
 from ..lifting import dtype_key, promote
@@ -272,6 +272,35 @@ def geomspace(
     found = apply(np.multiply, first, apply(np.exp, linspace(0.0, ratio, num, endpoint, axis=0)))
     found = found if axis == 0 else moveaxis(found, 0, axis)
     return found if dtype is None else cast(found, dtype)
+
+
+@implements(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[TracedArray, ...]:
+    rest: Any = as_traced(indices)
+    sizes = shape_argument(shape)
+    found = []
+    for size in sizes[::-1] if order == "C" else sizes:
+        found.append(rest % size)
+        rest = rest // size
+    return tuple(found[::-1] if order == "C" else found)
+
+
+@implements(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> TracedArray:
+    """Indices out of bounds are not refused: ``mode`` is taken for ``'raise'`` of indices that are within."""
+    if mode != "raise":
+        raise TraceError(f"np.ravel_multi_index with mode={mode!r} is not traced, at {user_location(2)}; use np.clip")
+    pairs = list(zip(multi_index, shape_argument(dims), strict=True))
+    found: Any = as_traced(0)
+    for index, size in pairs if order == "C" else pairs[::-1]:
+        found = found * size + index
+    return found  # type: ignore[no-any-return]
+
+
+@implements(np.einsum_path)
+def einsum_path(*operands: Any, **kwargs: Any) -> Any:
+    shown = [np.broadcast_to(0.0, each.shape) if isinstance(each, TracedArray) else each for each in operands]
+    return np.einsum_path(*shown, **kwargs)
 
 
 @implements(np.ix_)

@@ -190,16 +190,16 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> TracedArray:
     marks = np.insert(np.arange(size), obj, -1)
     count = len(marks) - size
     new = cast(as_traced(values), x.dtype)
-    shape = (*x.shape[:number], count, *x.shape[number + 1 :])
-    if np.ndim(obj) == 0 and new.ndim and axis is not None:
-        # A single position takes the values along the axis, as NumPy does.
-        new = moveaxis(reshape(new, (1,) * (x.ndim - new.ndim) + new.shape), 0, number)
+    single = not isinstance(obj, slice) and np.size(obj) == 1 and np.asarray(obj).dtype.kind != "b"
+    if single:
+        # A single position takes all the values along the axis, as NumPy does.
+        new = reshape(new, (1,) * (x.ndim - new.ndim) + new.shape)
+        new = new if np.ndim(obj) else moveaxis(new, 0, number)
         count = new.shape[number]
-        shape = (*x.shape[:number], count, *x.shape[number + 1 :])
-        marks = np.insert(np.arange(size), [int(obj)] * count, -1)
-    new = spread(new, shape)
+        marks = np.insert(np.arange(size), [int(np.asarray(obj).item())] * count, -1)
+    new = spread(new, (*x.shape[:number], count, *x.shape[number + 1 :]))
     order = np.where(marks < 0, size + np.cumsum(marks < 0) - 1, marks)
-    if np.ndim(obj):
+    if np.ndim(obj) and not single:
         positions = np.arange(size + count)[marks < 0]
         given = np.argsort(np.where(np.asarray(obj) < 0, np.asarray(obj) + size, obj), kind="stable")
         order[positions] = size + given

@@ -80,6 +80,41 @@ def _trimmed(p: Any) -> Any:
     return x[int(places[0]) :] if places.size else x[-1:]
 
 
+@implements(np.polydiv)
+def polydiv(u: Any, v: Any) -> tuple[TracedArray, TracedArray]:
+    """Quotient and remainder. Which leading coefficients of the remainder vanish is decided with the numbers of this
+    call."""
+    first: Any = _coefficients(u)
+    second: Any = _coefficients(v)
+    dtype = promote(first, second, 0.0)
+    rest: Any = cast(first, dtype)
+    divisor: Any = cast(second, dtype)
+    quotient = []
+    for _ in range(rest.size - divisor.size + 1):
+        factor: Any = rest[0] / divisor[0]
+        quotient.append(factor)
+        rest = concatenate([rest[1 : divisor.size] - factor * divisor[1:], rest[divisor.size :]])
+    if quotient:
+        rest = concatenate([full(0, (len(quotient),), dtype), rest])
+    vanishing = known_mask(apply(np.less_equal, np.abs(rest), 1e-8))
+    kept = np.flatnonzero(~vanishing)
+    rest = rest[min(int(kept[0]) if kept.size else rest.size - 1, rest.size - 1) :]
+    return (stack(quotient) if quotient else full(0, (1,), dtype)), rest
+
+
+@implements(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> TracedArray:
+    """Of a vector. Which elements are zero is decided with the numbers of this call."""
+    x: Any = as_traced(filt)
+    if x.ndim != 1:
+        raise ShapeError(f"np.trim_zeros of an array of dimension {x.ndim}, at {user_location(2)}; it takes 1")
+    places = np.flatnonzero(known_mask(truth(x)))
+    if not places.size:
+        return x[:0]  # type: ignore[no-any-return]
+    first = int(places[0]) if "f" in trim.lower() else 0
+    return x[first : int(places[-1]) + 1 if "b" in trim.lower() else x.size]  # type: ignore[no-any-return]
+
+
 @implements(np.polyder)
 def polyder(p: Any, m: int = 1) -> TracedArray:
     x: Any = _coefficients(p)

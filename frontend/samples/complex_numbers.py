@@ -72,4 +72,8 @@ np.diff(c)
 np.where(c.real > 0, c, v)
 c.astype(np.complex64)
 np.average(c, weights=np.abs(v))
+np.angle(x + 1j * y)
+np.real(np.exp(1j * x))
+np.abs(x + 1j * y)
+np.conj(x + 1j * y)
 """

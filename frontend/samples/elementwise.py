@@ -99,4 +99,26 @@ np.invert(n)
 np.isneginf(g)
 np.sqrt(g, where=g > 0, out=np.zeros_like(g))
 np.add(g, 1.0, dtype=np.float32)
+np.hypot(x, 3.0)
+np.logaddexp(x, 0.0)
+np.ldexp(x, [1, 2, -1, 0])
+np.nan_to_num(holes, nan=1.5, posinf=3.0, neginf=-3.0)
+np.clip(g, y, 1.0)
+np.clip(g, a_min=-0.5, a_max=0.5)
+np.clip(g, min=-0.5, max=0.5)
+np.clip(g, None, p)
+np.exp(g, dtype=np.float64)
+np.multiply(g, y, where=g > 0, out=np.ones_like(g))
+np.divide(x, p, where=mask, out=np.zeros_like(x))
+np.true_divide(x, p)
+x.clip(0, 1)
+x ** np.arange(4)
+p ** x
+(-2.0) ** np.arange(4) * x
+p ** 0.5
+7 // p
+7 % p
+divmod(7.0, p)
+np.float_power(p, x)
+np.sinc(x)
 """

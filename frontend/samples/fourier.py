@@ -41,4 +41,11 @@ np.fft.fftshift(m)
 np.fft.fftshift(m, axes=1)
 np.fft.ifftshift(m)
 np.fft.ifftshift(m, axes=(0,))
+np.fft.fft(x)
+np.fft.ifft(np.fft.fft(x)).real
+np.fft.rfft(x, n=6)
+np.fft.irfft(np.fft.rfft(x), n=4)
+np.fft.fft2(g, s=(4, 4))
+np.fft.fftn(cube, s=(2, 2), axes=(0, 1))
+np.fft.fftshift(np.fft.fft(x))
 """

@@ -79,4 +79,26 @@ np.quantile(v, [0.0, 0.25, 0.3, 1.0], method='inverted_cdf')
 np.quantile(v, [0.0, 0.25, 0.3, 1.0], method='averaged_inverted_cdf')
 np.quantile(v, [0.0, 0.1875, 0.3125, 0.3, 1.0], method='closest_observation')
 np.nanquantile(gaps, 0.4, axis=0, method='averaged_inverted_cdf')
+np.median(g, axis=1, keepdims=True)
+np.sort(g, axis=None)
+np.sort(g, 0, kind='stable')
+np.argsort(g)
+np.partition(v, 3)[3]
+np.partition(v, (2, 5))[[2, 5]]
+np.searchsorted(knots, v, side='right', sorter=None)
+np.unique(n, return_inverse=True)
+np.unique(np.round(g), axis=0)
+np.unique_inverse(n)
+np.unique_counts(n)
+np.unique_all(n)
+-np.sort(-v)[:3]
+np.interp(v, knots, values, left=np.nan, right=0.0)[1:2]
+np.interp(x[0], knots, values)
+np.setxor1d(n, [1, 2])
+np.digitize(x, [-1.0, 0.0, 1.0])
+np.unique(np.round(g), axis=1, return_inverse=True, return_counts=True, return_index=True)
+np.unique(g, return_inverse=True, return_index=True)
+np.unique_all(np.round(v))
+np.unique_inverse(g)
+np.setxor1d(v, v[2:])
 """
