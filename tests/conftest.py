@@ -31,7 +31,7 @@ add_observer(lambda: RoundtripCompilation(limit=100) if _watched else None)
 
 @pytest.fixture
 def unwatched() -> Iterator[None]:
-    """No checks after passes, for programs that other tests compile in another element type: they take most of the
+    """No checks after passes, for derivatives of many programs whose passes other tests check: they take most of the
     time."""
     global _watched
     _watched = False

@@ -89,13 +89,14 @@ def polydiv(u: Any, v: Any) -> tuple[TracedArray, TracedArray]:
     dtype = promote(first, second, 0.0)
     rest: Any = cast(first, dtype)
     divisor: Any = cast(second, dtype)
-    quotient = []
+    quotient, heads = [], []
     for _ in range(rest.size - divisor.size + 1):
         factor: Any = rest[0] / divisor[0]
         quotient.append(factor)
-        rest = concatenate([rest[1 : divisor.size] - factor * divisor[1:], rest[divisor.size :]])
-    if quotient:
-        rest = concatenate([full(0, (len(quotient),), dtype), rest])
+        rest = concatenate([rest[: divisor.size] - factor * divisor, rest[divisor.size :]])
+        heads.append(rest[:1])
+        rest = rest[1:]
+    rest = concatenate([*heads, rest])
     vanishing = known_mask(apply(np.less_equal, np.abs(rest), 1e-8))
     kept = np.flatnonzero(~vanishing)
     rest = rest[min(int(kept[0]) if kept.size else rest.size - 1, rest.size - 1) :]

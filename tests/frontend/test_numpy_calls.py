@@ -96,6 +96,7 @@ def _wide(x: Any) -> bool:
 DIFFERENTIATED = [sample for sample in SAMPLES if _differentiable(sample)]
 
 
+@pytest.mark.usefixtures("unwatched")
 @pytest.mark.parametrize("sample", DIFFERENTIATED, ids=_number)
 def test_first_and_second_derivatives_are_those_of_differences(sample: Sample) -> None:
     derivatives = Derivatives(sample)
