@@ -146,6 +146,8 @@ def _astype(
         raise TraceError(
             f"a traced {self.dtype} cannot become {np.dtype(dtype)} by the rule {casting!r}, at {user_location(2)}"
         )
+    if not copy and self.dtype == dtype:
+        return self
     made = cast(as_traced(self), dtype)
     return TracedArray(made._trace, made._value)
 

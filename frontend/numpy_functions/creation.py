@@ -13,7 +13,7 @@ from ..functions import implements
 from ..lifting import dtype_key, promote
 from ..operands import as_array, as_traced, cast, emit, full, iota, operand, part, reshape, shape_argument, spread
 from ..ufuncs import apply
-from .shapes import moveaxis
+from .shapes import broadcast_to, moveaxis, reshaped_view
 
 
 def copied(x: TracedArray) -> TracedArray:
@@ -212,14 +212,15 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     places = list(range(count))
     if indexing == "xy" and count > 1:
         places[:2] = [1, 0]
+    shaped, widened = (reshape, spread) if copy else (reshaped_view, broadcast_to)
     grids = [
-        reshape(x, tuple(x.size if axis == place else 1 for axis in range(count)))
+        shaped(x, tuple(x.size if axis == place else 1 for axis in range(count)))
         for x, place in zip(vectors, places, strict=True)
     ]
     if sparse:
         return tuple(grids)
     whole = np.broadcast_shapes(*[each.shape for each in grids]) if grids else ()
-    return tuple(spread(each, whole) for each in grids)
+    return tuple(widened(each, whole) for each in grids)
 
 
 @implements(np.linspace)
