@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format bench docs clean
+.PHONY: help demo test test-quick lint format bench coverage docs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -36,9 +36,13 @@ format: $(VENV)/.installed-test  ## let ruff rewrite the sources
 
 bench: $(VENV)/.installed-bench  ## measure, beside HIPS autograd and JAX, and write docs/performance.md's tables
 	@mkdir -p build
+	$(BIN)/pytest tests/proof/test_random_programs_in_jax.py
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds \
 	    --benchmark-json=build/benchmarks.json
 	$(BIN)/python benchmarks/report.py build/benchmarks.json docs/performance.md
+
+coverage: $(VENV)/.installed-bench  ## try NumPy's functions in mixad, HIPS autograd and JAX, and write docs/coverage.md's tables
+	JAX_PLATFORMS=cpu $(BIN)/python benchmarks/coverage.py docs/coverage.md
 
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

@@ -25,7 +25,8 @@ from .programs import Runner, chain, tolerance
 ROWS = composition_rows(NUMPY.name)
 
 #: Complex results that are unique up to a phase, which NumPy leaves to LAPACK and mixad fixes (decision 22).
-UP_TO_PHASE = ("np.linalg.eig", "np.linalg.eigh", "np.linalg.qr", "np.linalg.svd")
+UP_TO_PHASE = ("np.linalg.eig", "np.linalg.eigh", "np.linalg.qr", "np.linalg.svd", "scipy.linalg.eigh")
+UP_TO_PHASE += ("scipy.linalg.qr", "scipy.linalg.svd")
 #: Results that NumPy makes real where the numbers happen to allow it (decision 22).
 ALWAYS_COMPLEX = ("np.linalg.eig", "np.linalg.eigvals")
 #: Where SciPy subtracts unsigned integers, which wrap around.
