@@ -17,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format bench bench-quick docs clean
+.PHONY: help demo test test-quick lint format bench bench-quick coverage docs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -44,6 +44,7 @@ format: $(VENV)/.installed-test  ## let ruff rewrite the sources
 
 bench: $(BENCH_READY)  ## measure, beside the peers, and write docs/performance.md's tables and plots (15 minutes)
 	@mkdir -p build
+	$(BENCH_PYTHON) -m pytest tests/proof/test_random_programs_in_jax.py
 	@status=0; \
 	$(BENCH_PYTHON) -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min \
 	    --benchmark-json=build/benchmarks.json || status=$$?; \
@@ -51,6 +52,9 @@ bench: $(BENCH_READY)  ## measure, beside the peers, and write docs/performance.
 
 bench-quick: $(BENCH_READY)  ## print the main rows of the benchmarks (3 minutes)
 	$(BENCH_PYTHON) -m benchmarks.quick
+
+coverage: $(VENV)/.installed-bench  ## try NumPy's functions in mixad, HIPS autograd and JAX, and write docs/coverage.md's tables
+	JAX_PLATFORMS=cpu $(BIN)/python benchmarks/coverage.py docs/coverage.md
 
 docs: $(VENV)/.installed-docs  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

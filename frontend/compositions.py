@@ -285,12 +285,16 @@ _logarithm(np.log10, 10)
 @composes(np.cbrt)
 def _cbrt(x: Any) -> TracedArray:
     (x,) = _loop(np.cbrt, x)
-    root = emit("mul", emit("sign", x), emit("pow", emit("abs", x), full_like(x, 1 / 3)))
+    # At 0 as a power, whose derivative is infinite there, as that of the square root is.
+    zero, third, one = compare(x, 0, "eq"), full_like(x, 1 / 3), full_like(x, 1)
+    other = select(zero, one, x)
+    root = emit("mul", emit("sign", other), emit("pow", emit("abs", other), third))
+    root = select(zero, emit("pow", select(zero, x, one), third), root)
     # One step of Newton's method takes away the rounding of 1/3.
     regular = emit("logical_and", compare(x, 0, "ne"), emit("is_finite", x))
-    divisor = select(regular, root, full_like(x, 1))
+    divisor = select(regular, root, one)
     step = emit("sub", emit("div", emit("div", x, divisor), divisor), divisor)
-    step = emit("mul", step, full_like(x, 1 / 3))
+    step = emit("mul", step, third)
     return emit("add", root, _fixed(select(regular, step, full_like(x, 0))))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..ir import TensorType, Value, user_location
 from ..ir.errors import DTypeError, ShapeError, TraceError
+from ..ir.types import bfloat16
 from .tracing import Trace, current_trace, is_active
 
 if TYPE_CHECKING:
@@ -81,10 +82,16 @@ def loop_dtypes(ufunc: np.ufunc, args: Sequence[Any]) -> tuple[np.dtype[Any], ..
 
 
 def promote(*args: Any) -> np.dtype[Any]:
-    """The element type that NumPy gives to a mixture of ``args``."""
+    """The element type that NumPy gives to a mixture of ``args``; `DTypeError` where it has none."""
     keys = [dtype_key(x) for x in args]
+    if bfloat16 in keys:  # beside which NumPy takes a Python number for a float64
+        keys = [key for key in keys if key not in (int, float)]
     stand_ins = {int: 0, float: 0.0, complex: 0j}
-    return np.result_type(*[stand_ins[key] if isinstance(key, type) else key for key in keys])
+    try:
+        return np.result_type(*[stand_ins[key] if isinstance(key, type) else key for key in keys])
+    except TypeError:
+        shown = " and ".join(str(getattr(key, "__name__", key)) for key in dict.fromkeys(keys))
+        raise DTypeError(f"{shown} have no common type, at {user_location(2)}; convert one with .astype") from None
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

@@ -101,6 +101,11 @@ _OPERATORS: dict[str, Any] = {
 # --- methods -------------------------------------------------------------------------------------
 
 
+def _compress(self: TracedArray, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    """``np.compress(condition, x)`` of this array."""
+    return FUNCTIONS[np.compress](condition, self, axis, out)
+
+
 def _function_method(function: Any) -> Callable[..., Any]:
     implementation = FUNCTIONS[function]
 
@@ -141,6 +146,8 @@ def _astype(
         raise TraceError(
             f"a traced {self.dtype} cannot become {np.dtype(dtype)} by the rule {casting!r}, at {user_location(2)}"
         )
+    if not copy and self.dtype == dtype:
+        return self
     made = cast(as_traced(self), dtype)
     return TracedArray(made._trace, made._value)
 
@@ -182,7 +189,7 @@ def _matrix_transpose(self: TracedArray) -> Any:
 _FUNCTIONS = (
     *(np.sum, np.prod, np.mean, np.var, np.std, np.max, np.min, np.argmax, np.argmin, np.any, np.all),
     *(np.cumsum, np.cumprod, np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.clip, np.round, np.dot),
-    *(np.copy, np.trace, np.diagonal, np.nonzero, np.choose, np.compress, np.argsort, np.argpartition),
+    *(np.copy, np.trace, np.diagonal, np.nonzero, np.choose, np.argsort, np.argpartition),
     *(np.searchsorted,),
 )
 _METHODS: dict[str, Any] = {
@@ -192,6 +199,7 @@ _METHODS: dict[str, Any] = {
         )
         for function in _FUNCTIONS
     },
+    "compress": _compress,
     "ptp": _function_method(np.ptp),
     "reshape": _reshape,
     "transpose": _transpose,

@@ -65,6 +65,12 @@ def as_traced(x: Any) -> TracedArray:
     return TracedArray(trace, as_value(x, np.dtype(key), trace), weak)
 
 
+def as_array(x: Any) -> TracedArray:
+    """As `as_traced`, where NumPy makes an array of ``x`` first: the element type of a Python number counts."""
+    array = as_traced(x)
+    return array if array._weak is None else TracedArray(array._trace, array._value)
+
+
 def stack_objects(array: Any) -> TracedArray:
     """An object array whose elements are numbers or traced values, as one traced array of its shape.
 

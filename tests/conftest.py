@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 from mixad.passes.instruments import RoundtripEach, VerifyEach
@@ -22,8 +24,19 @@ class RoundtripCompilation(RoundtripEach, Observer):
 
 
 # Larger programs are left out for time: linear scans after each of some thirty passes would dominate their tests.
-add_observer(lambda: VerifyCompilation(limit=5_000))
-add_observer(lambda: RoundtripCompilation(limit=300))
+_watched = True
+add_observer(lambda: VerifyCompilation(limit=5_000) if _watched else None)
+add_observer(lambda: RoundtripCompilation(limit=100) if _watched else None)
+
+
+@pytest.fixture
+def unwatched() -> Iterator[None]:
+    """No checks after passes, for derivatives of many programs whose passes other tests check: they take most of the
+    time."""
+    global _watched
+    _watched = False
+    yield
+    _watched = True
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,6 +18,8 @@ from ..ir import OpDefinition, registered
 from ..passes import Pass, registered_passes
 from ..passes.manager import pass_options
 from ..runtime.backend import backends
+from .compositions import HEADER as COMPOSITIONS
+from .compositions import composition_rows
 from .tables import HEADER, attributes_text, operands_text, operation_rows
 
 NAME = "reference"
@@ -25,7 +27,7 @@ NAME = "reference"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, help="where to write passes.md, operations.md and support.md")
+    parser.add_argument("folder", type=Path, help="where to write the pages")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,7 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def pages() -> dict[str, str]:
     """Every generated page, by file name."""
-    return {"passes.md": passes_page(), "operations.md": operations_page(), "support.md": support_page()}
+    return {
+        "passes.md": passes_page(),
+        "operations.md": operations_page(),
+        "support.md": support_page(),
+        "compositions.md": compositions_page(),
+    }
 
 
 def passes_page() -> str:
@@ -102,6 +109,21 @@ def support_page() -> str:
     for backend in backends():
         rows = [row.cells() for row in operation_rows(backend) if row.support is not None]
         parts += [f"## {backend.name}", table(HEADER, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def compositions_page() -> str:
+    """The table of NumPy's and SciPy's functions."""
+    parts = [
+        "# Compositions",
+        "NumPy's and SciPy's functions that are traced. *Element types* are those that a sample call takes, in "
+        "which it gives the values and types of NumPy; *order* is the highest order of derivative on the NumPy "
+        "backend: `any` has no limit, `zero` means that the derivative is zero, or that the result has none; *not "
+        "by* names operands whose derivative is refused; *operations* are those of the sample call. A generated "
+        "test proves every cell to second order. SciPy's functions are called through `mixad.scipy`; its ufuncs "
+        "are traced under their own names too.",
+        table(COMPOSITIONS, [row.cells() for row in composition_rows("numpy")]),
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
-from ...ir import user_location
+from ...ir import Value, user_location
 from ...ir.errors import ShapeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
@@ -29,8 +30,9 @@ from ..operands import (
     spread,
     truth,
 )
+from ..tracing import Trace
 from ..ufuncs import apply
-from ..views import update
+from ..views import as_view, update
 from . import reductions
 from .joining import stack
 from .shapes import ravel
@@ -145,7 +147,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if x.dtype.kind == "c":
         parts = [nan_to_num(emit(name, x), True, nan, posinf, neginf) for name in ("real", "imag")]
         return emit("complex", *parts) if copy else update(x, emit("complex", *parts))
-    limits = np.finfo(x.dtype)
+    limits = ml_dtypes.finfo(x.dtype)  # type: ignore[no-untyped-call]
     result = x
     for test, number in (
         (apply(np.isnan, x), nan),
@@ -268,7 +270,12 @@ def diagonal(a: Any, /, offset: int = 0, axis1: Any = 0, axis2: Any = 1) -> Trac
     first, second = axis_of(axis1, x.ndim, "axis1"), axis_of(axis2, x.ndim, "axis2")
     if first == second:
         raise ShapeError(f"axis1 and axis2 are both {first}, at {user_location(2)}; give two axes")
-    return diagonal_of(x, int(offset), first, second)
+
+    def read_again(trace: Trace, base: Value) -> Value:
+        return diagonal_of(TracedArray(trace, base), int(offset), first, second)._value
+
+    result = diagonal_of(x, int(offset), first, second)
+    return as_view(TracedArray(result._trace, result._value), x, read_again, None)  # NumPy's is read-only
 
 
 @implements(np.linalg.diagonal)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...ir import user_location
+from ...ir.errors import DTypeError
 from ..array import TracedArray
 from ..functions import implements
 from ..operands import as_traced, full
@@ -54,6 +56,10 @@ def array_equiv(a1: Any, a2: Any) -> bool:
 
 def _infinite(x: Any, number: float) -> TracedArray:
     x = as_traced(x)
+    if x.dtype.kind == "c":
+        raise DTypeError(
+            f"a signed infinity of {x.dtype}, at {user_location(3)}: complex numbers have none; use np.isinf"
+        )
     return full(False, x.shape, bool) if x.dtype.kind in "biu" else apply(np.equal, x, number)
 
 

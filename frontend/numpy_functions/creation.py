@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import DTypeError
+from ...ir.errors import DTypeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
 from ..lifting import dtype_key, promote
-from ..operands import as_traced, cast, emit, full, iota, operand, part, reshape, shape_argument, spread
+from ..operands import as_array, as_traced, cast, emit, full, iota, operand, part, reshape, shape_argument, spread
 from ..ufuncs import apply
-from .shapes import moveaxis
+from .shapes import broadcast_to, moveaxis, reshaped_view
 
 
 def copied(x: TracedArray) -> TracedArray:
@@ -117,9 +117,17 @@ def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
     return np.can_cast(from_.dtype if isinstance(from_, TracedArray) else from_, to, casting)
 
 
-@implements(np.min_scalar_type, np.common_type)
+@implements(np.min_scalar_type)
+def min_scalar_type(a: Any) -> np.dtype[Any]:
+    return as_traced(a).dtype  # also of a 0-d array, whose number is not known
+
+
+@implements(np.common_type)
 def common_type(*arrays: Any) -> Any:
-    return np.result_type(promote(*[as_traced(each) for each in arrays]), np.float16 if len(arrays) else np.float64)
+    dtypes = [as_traced(each).dtype for each in arrays]
+    if any(dtype.kind == "b" for dtype in dtypes):
+        raise DTypeError(f"np.common_type of bool, at {user_location(2)}; convert it with .astype")
+    return promote(*[np.float64(0) if dtype.kind in "iu" else np.zeros((), dtype) for dtype in dtypes]).type
 
 
 @implements(np.iscomplexobj)
@@ -147,7 +155,7 @@ def imag(val: Any) -> TracedArray:
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> TracedArray:
     x = as_traced(z)
-    found = apply(np.arctan2, imag(x), real(x))
+    found = apply(np.arctan2, imag(x) if x.dtype.kind == "c" else 0, real(x))
     return apply(np.multiply, found, 180 / np.pi) if deg else found
 
 
@@ -180,7 +188,7 @@ def sinc(x: Any) -> TracedArray:
 def round(a: Any, decimals: int = 0, out: Any = None) -> TracedArray:
     x = as_traced(a)
     if x.dtype.kind in "biu":
-        if decimals < 0:
+        if decimals < 0 or (decimals and x.dtype.kind == "b"):
             raise DTypeError(f"np.round of {x.dtype} to {decimals} decimals is not traced, at {user_location(2)}")
         return cast(x, np.float16) if x.dtype.kind == "b" else copied(x)
     if x.dtype.kind == "c":
@@ -204,14 +212,15 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     places = list(range(count))
     if indexing == "xy" and count > 1:
         places[:2] = [1, 0]
+    shaped, widened = (reshape, spread) if copy else (reshaped_view, broadcast_to)
     grids = [
-        reshape(x, tuple(x.size if axis == place else 1 for axis in range(count)))
+        shaped(x, tuple(x.size if axis == place else 1 for axis in range(count)))
         for x, place in zip(vectors, places, strict=True)
     ]
     if sparse:
         return tuple(grids)
     whole = np.broadcast_shapes(*[each.shape for each in grids]) if grids else ()
-    return tuple(spread(each, whole) for each in grids)
+    return tuple(widened(each, whole) for each in grids)
 
 
 @implements(np.linspace)
@@ -227,11 +236,8 @@ def linspace(
     device: Any = None,
 ) -> Any:
     low, high = (as_traced(each) for each in (start, stop))
-    kind = (
-        np.result_type(promote(low, high), np.float64)
-        if promote(low, high).kind in "biu"
-        else np.result_type(promote(low, high), 0.0)
-    )
+    kind = promote(low, high)
+    kind = np.dtype(np.float64) if kind.kind in "biu" else kind
     shape_ = np.broadcast_shapes(low.shape, high.shape)
     low, high = (spread(cast(each, kind), shape_) for each in (low, high))
     count = num - 1 if endpoint else num
@@ -262,11 +268,40 @@ def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> TracedArray:
     """Of real numbers of one sign."""
-    first, last = as_traced(start), as_traced(stop)
+    first, last = as_array(start), as_array(stop)
     ratio = apply(np.log, apply(np.true_divide, last, first))
     found = apply(np.multiply, first, apply(np.exp, linspace(0.0, ratio, num, endpoint, axis=0)))
     found = found if axis == 0 else moveaxis(found, 0, axis)
     return found if dtype is None else cast(found, dtype)
+
+
+@implements(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[TracedArray, ...]:
+    rest: Any = as_traced(indices)
+    sizes = shape_argument(shape)
+    found = []
+    for size in sizes[::-1] if order == "C" else sizes:
+        found.append(rest % size)
+        rest = rest // size
+    return tuple(found[::-1] if order == "C" else found)
+
+
+@implements(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> TracedArray:
+    """Indices out of bounds are not refused: ``mode`` is taken for ``'raise'`` of indices that are within."""
+    if mode != "raise":
+        raise TraceError(f"np.ravel_multi_index with mode={mode!r} is not traced, at {user_location(2)}; use np.clip")
+    pairs = list(zip(multi_index, shape_argument(dims), strict=True))
+    found: Any = as_traced(0)
+    for index, size in pairs if order == "C" else pairs[::-1]:
+        found = found * size + index
+    return found  # type: ignore[no-any-return]
+
+
+@implements(np.einsum_path)
+def einsum_path(*operands: Any, **kwargs: Any) -> Any:
+    shown = [np.broadcast_to(0.0, each.shape) if isinstance(each, TracedArray) else each for each in operands]
+    return np.einsum_path(*shown, **kwargs)
 
 
 @implements(np.ix_)

@@ -18,7 +18,7 @@ from . import reductions
 from .joining import concatenate
 from .products import conjugated, matrix_product
 from .shapes import swapaxes
-from .systems import emit_all, inexact, inverse, matrices, pseudo_inverse
+from .systems import emit_all, inexact, inverse, matrices, pseudo_inverse, wide
 
 
 class QRResult(NamedTuple):
@@ -156,7 +156,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
 def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     """By the pseudo-inverse, so that the derivative is that at constant rank; the rank is decided with the numbers of
     this call."""
-    x, y = matrices("np.linalg.lstsq", a), inexact(b)
+    x, y = matrices("np.linalg.lstsq", a), wide("np.linalg.lstsq", inexact(b))
     if x.ndim != 2 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
         raise ShapeError(
             f"np.linalg.lstsq of shapes {x.shape} and {y.shape}, at {user_location(2)}; it takes a matrix, and a "

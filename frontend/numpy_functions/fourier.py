@@ -89,17 +89,18 @@ def rfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = Non
 @implements(np.fft.irfft)
 def irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> TracedArray:
     no_out("np.fft.irfft", out)
-    x = _complex(a)
+    x, narrow = _complex(a), as_traced(a).dtype == np.float16
     number = axis_of(axis, x.ndim)
     size = 2 * (x.shape[number] - 1) if n is None else int(n)
     sized = _sized("irfft", x, number, size // 2 + 1 if size > 0 else 0)
-    return _scaled(emit("irfft", sized, axis=number, size=size), size, norm, False)
+    result = _scaled(emit("irfft", sized, axis=number, size=size), size, norm, False)
+    return cast(result, np.float16) if narrow else result
 
 
 @implements(np.fft.hfft)
 def hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> TracedArray:
     no_out("np.fft.hfft", out)
-    x = _complex(a)
+    x = as_traced(a)
     size = 2 * (x.shape[axis_of(axis, x.ndim)] - 1) if n is None else int(n)
     return irfft(conjugated(x), size, axis, _swapped(norm))
 

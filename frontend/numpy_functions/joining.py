@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import ShapeError
+from ...ir.errors import DTypeError, ShapeError
 from ..array import TracedArray
 from ..functions import implements
 from ..indexing import read, take_rows
 from ..lifting import promote
-from ..operands import as_traced, axis_of, cast, emit, expand, no_out, part, permute, reshape, spread
+from ..operands import as_array, as_traced, axis_of, cast, emit, expand, no_out, part, permute, reshape, spread
 from ..ufuncs import apply
 from .shapes import moveaxis, ravel
 
@@ -83,7 +83,7 @@ def column_stack(tup: Any) -> TracedArray:
 
 @implements(np.append)
 def append(arr: Any, values: Any, axis: Any = None) -> TracedArray:
-    return concatenate([as_traced(arr), as_traced(values)], axis)
+    return concatenate([as_array(arr), as_array(values)], axis)
 
 
 @implements(np.block)
@@ -190,16 +190,16 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> TracedArray:
     marks = np.insert(np.arange(size), obj, -1)
     count = len(marks) - size
     new = cast(as_traced(values), x.dtype)
-    shape = (*x.shape[:number], count, *x.shape[number + 1 :])
-    if np.ndim(obj) == 0 and new.ndim and axis is not None:
-        # A single position takes the values along the axis, as NumPy does.
-        new = moveaxis(reshape(new, (1,) * (x.ndim - new.ndim) + new.shape), 0, number)
+    single = not isinstance(obj, slice) and np.size(obj) == 1 and np.asarray(obj).dtype.kind != "b"
+    if single:
+        # A single position takes all the values along the axis, as NumPy does.
+        new = reshape(new, (1,) * (x.ndim - new.ndim) + new.shape)
+        new = new if np.ndim(obj) else moveaxis(new, 0, number)
         count = new.shape[number]
-        shape = (*x.shape[:number], count, *x.shape[number + 1 :])
-        marks = np.insert(np.arange(size), [int(obj)] * count, -1)
-    new = spread(new, shape)
+        marks = np.insert(np.arange(size), [int(np.asarray(obj).item())] * count, -1)
+    new = spread(new, (*x.shape[:number], count, *x.shape[number + 1 :]))
     order = np.where(marks < 0, size + np.cumsum(marks < 0) - 1, marks)
-    if np.ndim(obj):
+    if np.ndim(obj) and not single:
         positions = np.arange(size + count)[marks < 0]
         given = np.argsort(np.where(np.asarray(obj) < 0, np.asarray(obj) + size, obj), kind="stable")
         order[positions] = size + given
@@ -212,10 +212,17 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> TracedArray:
     x = reshape(x, (x.size,))
     parts = [apply(np.subtract, part(x, 0, 1, x.size), part(x, 0, 0, max(x.size - 1, 0)))]
     if to_begin is not None:
-        parts.insert(0, cast(ravel(as_traced(to_begin)), x.dtype))
+        parts.insert(0, _end(to_begin, x.dtype))
     if to_end is not None:
-        parts.append(cast(ravel(as_traced(to_end)), x.dtype))
+        parts.append(_end(to_end, x.dtype))
     return concatenate(parts)
+
+
+def _end(end: Any, dtype: np.dtype[Any]) -> TracedArray:
+    x = as_array(end)
+    if not np.can_cast(x.dtype, dtype, "same_kind"):
+        raise DTypeError(f"np.ediff1d of {dtype} with ends of {x.dtype}, at {user_location(3)}; convert one")
+    return cast(ravel(x), dtype)
 
 
 @implements(np.diff)

@@ -132,18 +132,31 @@ def matrix_power(a: Any, n: int) -> TracedArray:
     return TracedArray(result._trace, result._value)
 
 
-@implements(np.cross, np.linalg.cross)
+@implements(np.linalg.cross)
+def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> TracedArray:
+    for each in (as_traced(x1), as_traced(x2)):
+        if each.shape[axis] != 3:
+            raise ShapeError(
+                f"np.linalg.cross of vectors of size {each.shape[axis]}, at {user_location(2)}; both must be of size 3"
+            )
+    return cross(x1, x2, axis=axis)
+
+
+@implements(np.cross)
 def cross(a: Any, b: Any, /, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> TracedArray:
     if axis is not None:
         axisa = axisb = axisc = axis
     x: Any = moveaxis(as_traced(a), axisa, -1)
     y: Any = moveaxis(as_traced(b), axisb, -1)
-    if x.shape[-1] != 3 or y.shape[-1] != 3:
+    sizes = (x.shape[-1], y.shape[-1])
+    if not set(sizes) <= {2, 3}:
         raise ShapeError(
-            f"np.cross of vectors of sizes {x.shape[-1]} and {y.shape[-1]}, at {user_location(2)}; both must be 3"
+            f"np.cross of vectors of sizes {sizes[0]} and {sizes[1]}, at {user_location(2)}; each must be 2 or 3"
         )
-    x0, x1, x2 = (x[..., each] for each in range(3))
-    y0, y1, y2 = (y[..., each] for each in range(3))
+    x0, x1, x2 = (x[..., each] if each < sizes[0] else 0 * x[..., 0] for each in range(3))
+    y0, y1, y2 = (y[..., each] if each < sizes[1] else 0 * y[..., 0] for each in range(3))
+    if sizes == (2, 2):
+        return x0 * y1 - x1 * y0  # type: ignore[no-any-return]
     return stack([x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0], axis=axisc)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from ...ir import user_location
@@ -40,7 +41,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> TracedArray:  # n
     if v.ndim != 1:
         raise ShapeError(f"np.vander of an array of dimension {v.ndim}, at {user_location(2)}; it takes 1")
     count = v.size if N is None else int(N)
-    v = cast(v, promote(v, 0))
+    v = cast(v, promote(v, np.int64(0)))
     columns = [full(1, v.shape, v.dtype)]
     for _ in range(count - 1):
         columns.append(emit("mul", columns[-1], v))
@@ -69,7 +70,50 @@ def polysub(a1: Any, a2: Any) -> TracedArray:
 
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> TracedArray:
-    return convolve(_coefficients(a1), _coefficients(a2))
+    return convolve(_trimmed(a1), _trimmed(a2))
+
+
+def _trimmed(p: Any) -> Any:
+    """The coefficients from the first that is not zero, which is decided with the numbers of this call."""
+    x: Any = _coefficients(p)
+    places = np.flatnonzero(known_mask(truth(x)))
+    return x[int(places[0]) :] if places.size else x[-1:]
+
+
+@implements(np.polydiv)
+def polydiv(u: Any, v: Any) -> tuple[TracedArray, TracedArray]:
+    """Quotient and remainder. Which leading coefficients of the remainder vanish is decided with the numbers of this
+    call."""
+    first: Any = _coefficients(u)
+    second: Any = _coefficients(v)
+    dtype = promote(first, second, 0.0)
+    rest: Any = cast(first, dtype)
+    divisor: Any = cast(second, dtype)
+    quotient, heads = [], []
+    for _ in range(rest.size - divisor.size + 1):
+        factor: Any = rest[0] / divisor[0]
+        quotient.append(factor)
+        rest = concatenate([rest[: divisor.size] - factor * divisor, rest[divisor.size :]])
+        heads.append(rest[:1])
+        rest = rest[1:]
+    rest = concatenate([*heads, rest])
+    vanishing = known_mask(apply(np.less_equal, np.abs(rest), 1e-8))
+    kept = np.flatnonzero(~vanishing)
+    rest = rest[min(int(kept[0]) if kept.size else rest.size - 1, rest.size - 1) :]
+    return (stack(quotient) if quotient else full(0, (1,), dtype)), rest
+
+
+@implements(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> TracedArray:
+    """Of a vector. Which elements are zero is decided with the numbers of this call."""
+    x: Any = as_traced(filt)
+    if x.ndim != 1:
+        raise ShapeError(f"np.trim_zeros of an array of dimension {x.ndim}, at {user_location(2)}; it takes 1")
+    places = np.flatnonzero(known_mask(truth(x)))
+    if not places.size:
+        return x[:0]  # type: ignore[no-any-return]
+    first = int(places[0]) if "f" in trim.lower() else 0
+    return x[first : int(places[-1]) + 1 if "b" in trim.lower() else x.size]  # type: ignore[no-any-return]
 
 
 @implements(np.polyder)
@@ -95,7 +139,7 @@ def poly(seq_of_zeros: Any) -> TracedArray:
     zeros: Any = as_traced(seq_of_zeros)
     if zeros.ndim == 2:
         zeros = eigvals(zeros)
-    zeros = cast(zeros, promote(zeros, 0.0)) if zeros.dtype.kind in "biu" else zeros
+    zeros = cast(zeros, np.float64) if zeros.dtype.kind in "biu" or zeros.dtype == np.float16 else zeros
     result = full(1, (1,), zeros.dtype)
     for each in zeros:
         result = convolve(result, concatenate([full(1, (1,), zeros.dtype), reshape(-each, (1,))]))
@@ -109,8 +153,9 @@ def roots(p: Any) -> TracedArray:
     x: Any = _coefficients(p)
     if x.ndim != 1:
         raise ShapeError(f"np.roots of an array of dimension {x.ndim}, at {user_location(2)}; it takes 1")
+    x = cast(x, np.float64) if x.dtype.kind in "biu" else x
     places = np.flatnonzero(known_mask(truth(x)))
-    dtype = np.result_type(x.dtype, np.complex128)
+    dtype = np.result_type(x.dtype, np.complex64 if x.dtype.kind in "fc" else np.complex128)
     if not places.size:
         return full(0, (0,), dtype)
     behind = x.size - 1 - int(places[-1])
@@ -140,6 +185,7 @@ def polyfit(
         left = left * weights[:, None]
         right = right * (weights if right.ndim == 1 else weights[:, None])
     scale = np.sqrt(np.sum(left * left, axis=0))
-    limit = points.size * np.finfo(points.dtype).eps if rcond is None else rcond
+    eps = float(ml_dtypes.finfo(points.dtype).eps)  # type: ignore[no-untyped-call]
+    limit = points.size * eps if rcond is None else rcond
     found: Any = lstsq(left / scale, right, limit)[0]
     return found / (scale if right.ndim == 1 else scale[:, None])  # type: ignore[no-any-return]

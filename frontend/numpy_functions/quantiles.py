@@ -49,6 +49,21 @@ _CONTINUOUS = {
 }
 
 
+def _closest(place: Any) -> Any:
+    """The nearest place, an even one (counted from 1) where two are."""
+    place = place - 0.5
+    below = np.floor(place)
+    return np.where((place == below) & (below % 2 == 1), below, below + 1)
+
+
+#: The methods that invert the empirical distribution function: the position from that function's place.
+_OF_THE_INVERSE: dict[str, Callable[[Any], Any]] = {
+    "inverted_cdf": np.ceil,
+    "averaged_inverted_cdf": lambda place: np.floor(place) + np.where(place == np.floor(place), 0.5, 1.0),
+    "closest_observation": _closest,
+}
+
+
 def _position(method: str, count: Any, q: Any) -> Any:
     """The place of quantile ``q`` among ``count`` sorted numbers, counted from 0."""
     if method in _CONTINUOUS:
@@ -61,13 +76,19 @@ def _position(method: str, count: Any, q: Any) -> Any:
         "nearest": np.rint,
         "midpoint": lambda place: (np.floor(place) + np.ceil(place)) / 2,
     }
+    if method in _OF_THE_INVERSE:
+        return _OF_THE_INVERSE[method](count * q - 1)
     if method not in steps:
-        known = ", ".join([*_CONTINUOUS, *steps])
+        known = ", ".join([*_CONTINUOUS, *_OF_THE_INVERSE, *steps])
         raise TraceError(f"np.quantile with method={method!r} is not traced, at {user_location(4)}; it is {known}")
     return steps[method](whole)
 
 
-def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: bool, without_nan: bool) -> TracedArray:
+def _quantile(
+    a: Any, q: Any, axis: Any, method: str, keepdims: bool, without_nan: bool, between: bool = True
+) -> TracedArray:
+    if between and as_traced(a).dtype.kind == "b":
+        raise DTypeError(f"quantiles of bool, at {user_location(4)}; convert it with .astype(float)")
     x, axes, rows = _sorted_last(a, axis)
     size = rows.shape[-1]
     shares: Any = as_traced(q)
@@ -177,10 +198,10 @@ def nanpercentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> TracedArray:
 @implements(np.median)
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     no_out("np.median", out)
-    return _quantile(a, 0.5, axis, "linear", keepdims, False)
+    return _quantile(a, 0.5, axis, "linear", keepdims, False, between=False)
 
 
 @implements(np.nanmedian)
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     no_out("np.nanmedian", out)
-    return _quantile(a, 0.5, axis, "linear", keepdims, True)
+    return _quantile(a, 0.5, axis, "linear", keepdims, True, between=False)

@@ -10,8 +10,8 @@ from ...ir import user_location
 from ...ir.errors import ShapeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
-from ..indexing import read
-from ..operands import as_traced, axis_of, cast, emit, expand, full, iota, no_out, reshape, spread
+from ..indexing import put, read, take_rows
+from ..operands import as_traced, axis_of, captured, cast, emit, expand, full, has_traced, iota, no_out, reshape, spread
 from ..ufuncs import METHODS, apply
 from ..views import update
 from .reductions import all, any, lowest, max, min, prod, sum, sum_dtype
@@ -137,12 +137,14 @@ def _outer(ufunc: np.ufunc, x: Any, y: Any) -> Any:
 
 def _at(ufunc: np.ufunc, x: Any, index: Any, values: Any = None) -> None:
     """``np.add.at(x, index, values)``: repeated positions accumulate."""
-    if ufunc not in (np.add, np.subtract) or not isinstance(x, TracedArray):
+    name = f"np.{ufunc.__name__}.at"
+    if not isinstance(x, TracedArray):
         raise TraceError(
-            f"np.{ufunc.__name__}.at is traced for np.add and np.subtract on a traced array, at "
-            f"{user_location(2)}; make the "
-            "array with mixad.numpy.zeros"
+            f"{name} writes traced values to a plain array, at {user_location(2)}; make it with mixad.numpy.zeros"
         )
+    if ufunc not in (np.add, np.subtract):
+        update(x, reshape(_at_in_turn(name, ufunc, x, index, values), x.shape))
+        return
     counted = reshape(iota((x.size,), 0), x.shape)
     positions = read(counted, index)
     updates = spread(cast(as_traced(values), x.dtype), positions.shape)
@@ -151,6 +153,30 @@ def _at(ufunc: np.ufunc, x: Any, index: Any, values: Any = None) -> None:
     flat = (positions.size,)
     total = emit("scatter_add", reshape(x, (x.size,)), reshape(updates, flat), reshape(positions, flat), axes=(0,))
     update(x, reshape(total, x.shape))
+
+
+def _at_in_turn(name: str, ufunc: np.ufunc, x: TracedArray, index: Any, values: Any) -> TracedArray:
+    """The elements after a ufunc at known positions: those that come a first time, then a second time, ..."""
+    if has_traced(index):
+        raise TraceError(
+            f"{name} at traced positions is traced for np.add and np.subtract alone, at {user_location(3)}; give plain "
+            "integers"
+        )
+    shape = np.arange(x.size).reshape(x.shape)[index].shape
+    positions = np.arange(x.size).reshape(x.shape)[index].reshape(-1)
+    order = np.argsort(positions, kind="stable")
+    starts = np.flatnonzero(np.diff(positions[order], prepend=-1))
+    turns = np.empty(positions.size, int)
+    turns[order] = np.arange(positions.size) - np.repeat(starts, np.diff(np.append(starts, positions.size)))
+    given = None if values is None else reshape(spread(as_traced(values), shape), (positions.size,))
+    flat = reshape(x, (x.size,))
+    for turn in range(int(np.max(turns, initial=-1)) + 1):
+        chosen = np.flatnonzero(turns == turn)
+        at = captured(positions[chosen])
+        others = () if given is None else (take_rows(given, chosen, 0),)
+        found = apply(ufunc, emit("gather", flat, at, axes=(0,)), *others)
+        flat = put(flat, at, cast(found, x.dtype))
+    return flat
 
 
 METHODS.update(reduce=_reduce, accumulate=_accumulate, outer=_outer, at=_at)

@@ -320,59 +320,6 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> TracedArray:
     return flip(swapaxes(x, first, second), second)
 
 
-# --- padding -------------------------------------------------------------------------------------
-
-
-def _pad_widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
-    if isinstance(pad_width, dict):
-        widths = [(0, 0)] * rank
-        for axis, width in pad_width.items():
-            low, high = (width, width) if isinstance(width, int) else width
-            widths[axis_of(axis, rank)] = (int(low), int(high))
-    else:
-        array = np.asarray(pad_width)
-        if array.dtype.kind not in "iu":
-            raise TraceError(f"pad_width is of type {array.dtype}, at {user_location(3)}; it must be integers")
-        widths = [(int(low), int(high)) for low, high in np.broadcast_to(array, (rank, 2))]
-    if any(low < 0 or high < 0 for low, high in widths):
-        raise ShapeError(f"pad_width is {widths}, at {user_location(3)}; no width may be negative")
-    return widths
-
-
-@implements(np.pad)
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> TracedArray:
-    x = as_traced(array)
-    widths = _pad_widths(pad_width, x.ndim)
-    if mode == "constant":
-        return _pad_constant(x, widths, kwargs.pop("constant_values", 0))
-    if mode not in ("edge", "reflect", "symmetric", "wrap") or kwargs:
-        raise TraceError(
-            f"np.pad with mode={mode!r} {sorted(kwargs)} is not traced, at {user_location(2)}; use constant, "
-            "edge, reflect, "
-            "symmetric or wrap"
-        )
-    for axis, (low, high) in enumerate(widths):
-        if low or high:
-            x = take_rows(x, np.pad(np.arange(x.shape[axis]), (low, high), mode=mode), axis)
-    return x
-
-
-def _pad_constant(x: TracedArray, widths: list[tuple[int, int]], values: Any) -> TracedArray:
-    low, high = tuple(a for a, _ in widths), tuple(z for _, z in widths)
-    numbers = values if isinstance(values, TracedArray) else np.asarray(values)
-    are_zeros = isinstance(numbers, np.ndarray) and numbers.dtype != object and not numbers.any()
-    if are_zeros and x.dtype.kind != "b":
-        return emit("pad", x, low=low, high=high, interior=(0,) * x.ndim)
-    given = spread(as_traced(values), (x.ndim, 2))
-    for axis, sizes in enumerate(widths):
-        parts = []
-        for side, size in enumerate(sizes):
-            shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-            parts.append(spread(read(given, (axis, side)).astype(x.dtype), shape))
-        x = emit("concatenate", parts[0], x, parts[1], axis=axis)
-    return x
-
-
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> TracedArray:
     """The elements in C order, again and again."""

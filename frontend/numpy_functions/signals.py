@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import ShapeError
+from ...ir.errors import DTypeError, ShapeError
 from ..array import TracedArray
 from ..functions import implements
 from ..lifting import promote
 from ..operands import as_traced, axis_of, captured, cast, emit, part, reshape
+from ..ufuncs import apply
 from .joining import concatenate
 from .products import conjugated, contract
 from .shapes import moveaxis
@@ -73,7 +74,8 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
     x = as_traced(p)
     number = axis_of(axis, x.ndim)
     y: Any = moveaxis(cast(x, promote(x, period)), number, -1)
-    steps = y[..., 1:] - y[..., :-1]
+    own: Any = moveaxis(x, number, -1)
+    steps: Any = cast(apply(np.subtract, own[..., 1:], own[..., :-1]), y.dtype)
     whole = y.dtype.kind in "iu"
     half: Any = period // 2 if whole else period / 2
     turned = (steps + half) % period - half
@@ -87,7 +89,9 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Second-order differences inside, first- or second-order ones at the ends (NumPy's formulas)."""
     x = as_traced(f)
-    if x.dtype.kind in "biu":
+    if x.dtype.kind == "b":
+        raise DTypeError(f"np.gradient of bool, at {user_location(2)}; convert it with .astype(float)")
+    if x.dtype.kind in "iu":
         x = cast(x, np.float64)
     axes = tuple(range(x.ndim)) if axis is None else tuple(axis) if isinstance(axis, tuple) else (axis,)
     axes = tuple(axis_of(each, x.ndim) for each in axes)

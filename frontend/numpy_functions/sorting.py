@@ -1,24 +1,20 @@
-"""Sorting, and what is read off sorted numbers: places, interpolation, unique values, sets."""
+"""Sorting, and what is read off sorted numbers: places and interpolation."""
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import ShapeError, TraceError
+from ...ir.errors import DTypeError, ShapeError, TraceError
 from ..array import TracedArray
 from ..compositions import is_nan
 from ..functions import implements
-from ..indexing import known_mask
-from ..operands import as_traced, axis_of, cast, emit, full, reshape
+from ..operands import as_traced, axis_of, cast, emit, reshape
 from ..ufuncs import apply
 from . import reductions
 from .choices import take, take_along_axis
-from .joining import concatenate
-from .shapes import ravel
 
 
 def _along(a: Any, axis: Any) -> tuple[TracedArray, int]:
@@ -62,7 +58,8 @@ def argpartition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", or
 @implements(np.sort_complex)
 def sort_complex(a: Any) -> TracedArray:
     x = as_traced(a)
-    return sort(cast(x, np.result_type(x.dtype, np.complex64)))
+    narrow = x.dtype.kind in "iu" and x.dtype.itemsize <= 2
+    return sort(cast(x, np.complex64 if narrow else x.dtype if x.dtype.kind == "c" else np.complex128))
 
 
 @implements(np.lexsort)
@@ -123,6 +120,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
             "of one size, not empty"
         )
     dtype = np.result_type(values.dtype, np.float64)
+    if "c" in (at.dtype.kind, knots.dtype.kind):
+        raise DTypeError(f"np.interp at complex points, at {user_location(2)}; points and knots are real")
     at, knots, values = cast(at, np.float64), cast(knots, np.float64), cast(values, dtype)
     if period is not None:
         at, knots, values = _wrapped(at, knots, values, period)
@@ -135,8 +134,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     else:
         after: Any = searchsorted(knots, at, "right")
         index = np.clip(after - 1, 0, size - 2)
-        start, low = knots[index], values[index]
-        inside = low + (at - start) * ((values[index + 1] - low) / (knots[index + 1] - start))
+        start, width = knots[index], knots[index + 1] - knots[index]
+        at_end = apply(np.equal, width, 0.0)  # two last knots at one point: the second value holds
+        low = np.where(at_end, values[index + 1], values[index])
+        inside = low + (at - start) * ((values[index + 1] - low) / np.where(at_end, 1.0, width))
     found = np.where(apply(np.less, at, knots[0]), below, np.where(apply(np.greater, at, knots[-1]), above, inside))
     return cast(as_traced(found), dtype)
 
@@ -148,76 +149,3 @@ def _wrapped(at: Any, knots: Any, values: Any, period: Any) -> tuple[Any, Any, A
     knots, values = knots[order], values[order]
     knots = np.concatenate([knots[-1:] - abs(period), knots, knots[:1] + abs(period)])
     return at, knots, np.concatenate([values[-1:], values, values[:1]])
-
-
-# --- unique values -------------------------------------------------------------------------------
-
-
-@implements(np.unique)
-def unique(
-    ar: Any,
-    return_index: bool = False,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    axis: Any = None,
-    *,
-    equal_nan: bool = True,
-    sorted: bool = True,
-) -> Any:
-    """How many there are, and where, is decided with the numbers of this call."""
-    x: Any = as_traced(ar)
-    if axis is not None or return_inverse:
-        raise TraceError(
-            f"np.unique with axis= or return_inverse= is not traced, at {user_location(2)}; flatten the array"
-        )
-    flat = reshape(x, (x.size,))
-    order: Any = argsort(flat)
-    rows: Any = flat[order]
-    if not x.size:
-        first: Any = np.zeros(0, bool)
-    else:
-        differs = apply(np.not_equal, rows[1:], rows[:-1])
-        if equal_nan:
-            both = apply(np.logical_and, is_nan(rows[1:]), is_nan(rows[:-1]))
-            differs = apply(np.logical_and, differs, emit("logical_not", both))
-        first = known_mask(concatenate([full(True, (1,), bool), differs]))
-    places = np.flatnonzero(first)
-    found = [rows[places]]
-    if return_index:
-        found.append(order[places])
-    if return_counts:
-        found.append(as_traced(np.diff(np.append(places, operator.index(x.size)))))
-    return found[0] if len(found) == 1 else tuple(found)
-
-
-@implements("unique_values")
-def unique_values(x: Any) -> Any:
-    return unique(x, equal_nan=False)
-
-
-@implements(np.isin)
-def isin(
-    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
-) -> TracedArray:
-    x, y = as_traced(element), as_traced(test_elements)
-    found = reductions.any(apply(np.equal, reshape(x, (*x.shape, 1)), reshape(y, (y.size,))), -1)
-    return emit("logical_not", found) if invert else found
-
-
-@implements(np.union1d)
-def union1d(ar1: Any, ar2: Any) -> Any:
-    return unique(concatenate([ravel(as_traced(ar1)), ravel(as_traced(ar2))]))
-
-
-@implements(np.intersect1d)
-def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
-    if return_indices:
-        raise TraceError(f"np.intersect1d with return_indices= is not traced, at {user_location(2)}; leave it out")
-    found = unique(ar1)
-    return found[known_mask(isin(found, ar2))]
-
-
-@implements(np.setdiff1d)
-def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
-    found = ravel(as_traced(ar1)) if assume_unique else unique(ar1)
-    return found[known_mask(isin(found, ar2, invert=True))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable
 from typing import Any
@@ -135,6 +136,53 @@ def histogram(
     if density:
         counts = counts / np.diff(edges) / np.sum(counts)
     return counts, edges
+
+
+@implements(np.histogramdd)
+def histogramdd(
+    sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> tuple[TracedArray, Any]:
+    """Counts are piecewise constant; sums of weights differentiate in the weights."""
+    points: Any = as_traced(sample)
+    if points.ndim != 2 or isinstance(sample, list | tuple):
+        points = np.transpose(np.atleast_2d(points))
+    count = points.shape[1]
+    asked = list(bins) if np.ndim(bins) or isinstance(bins, list | tuple) else [bins] * count
+    limits = [None] * count if range is None else list(range)
+    if len(asked) != count or len(limits) != count:
+        raise ShapeError(f"{len(asked)} bins and {len(limits)} ranges for {count} dimensions, at {user_location(2)}")
+    columns = [points[:, i] for i in builtins.range(count)]
+    edges: list[Any] = [
+        histogram_bin_edges(x, each, limit) for x, each, limit in zip(columns, asked, limits, strict=True)
+    ]
+    sizes = [each.size - 1 for each in edges]
+    place, inside = full(0, (points.shape[0],), INT64), full(True, (points.shape[0],), bool)
+    for x, each, size in zip(columns, edges, sizes, strict=True):
+        bin_: Any = searchsorted(each, x, "right")
+        bin_ = np.where(apply(np.equal, x, each[-1]), size, bin_) - 1
+        within = apply(np.logical_and, apply(np.greater_equal, bin_, 0), apply(np.less, bin_, size))
+        inside = apply(np.logical_and, inside, within)
+        place = place * size + np.clip(bin_, 0, size - 1)
+    heights: Any = full(1.0, place.shape, np.float64) if weights is None else ravel(as_traced(weights))
+    heights = np.where(inside, cast(heights, np.float64), 0.0)
+    found: Any = emit("scatter_add", full(0, (math.prod(sizes),), np.float64), heights, place, axes=(0,))
+    found = reshape(found, tuple(sizes))
+    if density:
+        total = np.sum(found)
+        for axis, each in enumerate(edges):
+            found = found / np.reshape(np.diff(each), (-1,) + (1,) * (count - 1 - axis))
+        found = found / total
+    return found, tuple(edges)
+
+
+@implements(np.histogram2d)
+def histogram2d(
+    x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> tuple[TracedArray, Any, Any]:
+    several = np.ndim(bins[0]) or len(bins) == 2 if isinstance(bins, list | tuple) else False
+    asked = bins if several or not np.ndim(bins) else [bins, bins]
+    found, edges = histogramdd(np.stack([as_traced(x), as_traced(y)], axis=1), asked, range, density, weights)
+    return found, *edges
 
 
 def log_sum_exp(x: TracedArray, axes: tuple[int, ...], keepdims: bool = False) -> TracedArray:

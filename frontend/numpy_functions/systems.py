@@ -43,8 +43,13 @@ def matrices(name: str, a: Any, square: bool = False) -> TracedArray:
             f"{name} of matrices of {x.shape[-2]} rows and {x.shape[-1]} columns, at {user_location(2)}; they must be "
             "square"
         )
+    return wide(name, x)
+
+
+def wide(name: str, x: TracedArray) -> TracedArray:
+    """``x``, if LAPACK has its element type; `DTypeError` otherwise."""
     if x.dtype.itemsize == 2:
-        raise DTypeError(f"{name} of {x.dtype}, at {user_location(2)}; NumPy's LAPACK takes float32 or wider")
+        raise DTypeError(f"{name} of {x.dtype}, at {user_location(3)}; NumPy's LAPACK takes float32 or wider")
     return x
 
 
@@ -61,7 +66,7 @@ def permute_last(x: TracedArray, axes: Sequence[int]) -> TracedArray:
 
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> TracedArray:
-    matrix, right = matrices("np.linalg.solve", a, True), inexact(b)
+    matrix, right = matrices("np.linalg.solve", a, True), wide("np.linalg.solve", inexact(b))
     vector = right.ndim == 1
     if not right.ndim or right.shape[-1 if vector else -2] != matrix.shape[-1]:
         raise ShapeError(

@@ -16,14 +16,17 @@ from ...ops.special_linalg import scipy_linalg
 from ..array import TracedArray
 from ..lifting import promote
 from ..numpy_functions.factorizations import cholesky as lower_factor
-from ..numpy_functions.systems import matrices, solve
-from ..operands import as_traced, cast, emit, full, spread
+from ..numpy_functions.systems import matrices
+from ..operands import as_array, as_traced, cast, emit, full, spread
 from .arguments import Table, module, others, publisher
 
 #: What each function is on traced arrays.
 TRACED: Table = {}
 
 _publish = publisher(TRACED, scipy_linalg)
+
+#: NumPy's functions as they take traced arrays, which their own annotations do not know.
+_LINALG: Any = np.linalg
 
 
 # --- systems -------------------------------------------------------------------------------------
@@ -47,7 +50,7 @@ def solve_triangular(
     if trans not in (0, "N"):
         part = np.swapaxes(part, -1, -2)
         part = np.conj(part) if trans in (2, "C") else part
-    return solve(part, b)
+    return _LINALG.solve(part, b)  # type: ignore[no-any-return]
 
 
 @_publish
@@ -121,7 +124,7 @@ sqrtm = _function("sqrtm")
 @_publish
 def block_diag(*arrs: Any) -> TracedArray:
     """As `scipy.linalg.block_diag`, of matrices, vectors (rows) and numbers."""
-    blocks = [as_traced(each) for each in arrs]
+    blocks = [as_array(each) for each in arrs]
     dtype = promote(*blocks)
     for each in blocks:
         if each.ndim > 2:
@@ -144,7 +147,7 @@ def block_diag(*arrs: Any) -> TracedArray:
 def toeplitz(c: Any, r: Any = None) -> TracedArray:
     """As `scipy.linalg.toeplitz`, of vectors: first column ``c`` and first row ``r``, whose first element is unread."""
     column = as_traced(c)
-    row = np.conj(column) if r is None else as_traced(r)
+    row = as_traced(r) if r is not None else np.conj(column) if column.dtype.kind == "c" else column
     if column.ndim != 1 or row.ndim != 1:
         raise ShapeError(
             f"scipy.linalg.toeplitz of shapes {column.shape} and {row.shape}, at {user_location(2)}; it takes vectors"
@@ -168,6 +171,72 @@ def _of_numpy(name: str) -> Any:
 
 inv = _of_numpy("inv")
 det = _of_numpy("det")
+
+
+@_publish
+def solve(
+    a: Any,
+    b: Any,
+    lower: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    assume_a: Any = None,
+    transposed: bool = False,
+) -> TracedArray:
+    """As `scipy.linalg.solve`; ``assume_a`` saves no time here, and the whole matrix is read."""
+    x: Any = matrices("scipy.linalg.solve", a, square=True)
+    return _LINALG.solve(np.swapaxes(x, -1, -2) if transposed else x, b)  # type: ignore[no-any-return]
+
+
+@_publish
+def norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, check_finite: bool = True) -> Any:
+    """As `scipy.linalg.norm`, which is `numpy.linalg.norm`."""
+    return _LINALG.norm(as_traced(a), ord, axis, keepdims)
+
+
+@_publish
+def pinv(a: Any, check_finite: bool = True) -> TracedArray:
+    """As `scipy.linalg.pinv` with its default bound on small singular values."""
+    x: Any = matrices("scipy.linalg.pinv", a)
+    return _LINALG.pinv(x, rcond=max(x.shape[-2:]) * np.finfo(x.dtype).eps)  # type: ignore[no-any-return]
+
+
+@_publish
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False, check_finite: bool = True
+) -> Any:
+    """As `scipy.linalg.svd`; of a matrix that is not square ``full_matrices`` must be false."""
+    found: Any = _LINALG.svd(as_traced(a), full_matrices, compute_uv)
+    return tuple(found) if compute_uv else found
+
+
+@_publish
+def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> TracedArray:
+    """As `scipy.linalg.svdvals`."""
+    return _LINALG.svd(as_traced(a), compute_uv=False)  # type: ignore[no-any-return]
+
+
+@_publish
+def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full", check_finite: bool = True) -> Any:
+    """As `scipy.linalg.qr` without pivoting: mode 'full', 'economic' or 'r'."""
+    names = {"full": "complete", "economic": "reduced", "r": "complete"}
+    if mode not in names:
+        raise ShapeError(f"scipy.linalg.qr with mode={mode!r}, at {user_location(2)}; it is full, economic or r")
+    found: Any = tuple(_LINALG.qr(as_traced(a), names[mode]))
+    return found[1:] if mode == "r" else found
+
+
+@_publish
+def eigh(a: Any, lower: bool = True) -> Any:
+    """As `scipy.linalg.eigh` of one matrix; both triangles are read."""
+    return tuple(_LINALG.eigh(as_traced(a)))
+
+
+@_publish
+def eigvalsh(a: Any, lower: bool = True) -> TracedArray:
+    """As `scipy.linalg.eigvalsh` of one matrix; both triangles are read."""
+    return _LINALG.eigvalsh(as_traced(a))  # type: ignore[no-any-return]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from ...ir import user_location
+from ...ir.errors import DTypeError
 from ...ops.special_base import scipy_special
 from ..array import TracedArray
 from ..compositions import compare, is_nan
+from ..lifting import loop_dtypes, promote
 from ..numpy_functions.shapes import squeeze
-from ..operands import cast, emit, full_like, select, spread
+from ..operands import as_traced, cast, emit, full_like, select, spread
 from .arguments import Table, module, others, publisher, real_operands, whole_number
 
 #: What each function is on traced arrays.
@@ -167,17 +170,25 @@ logit = _one("logit", "logit", "log(x / (1 - x))")
 @_publish
 def softmax(x: Any, axis: Any = None) -> TracedArray:
     """As `scipy.special.softmax`: exponentials, divided by their sum along ``axis``."""
-    (x,) = real_operands("softmax", x)
+    x, dtype = _exponents("softmax", x)
     powers = np.exp(_shifted(x, axis)[0])
-    return powers / np.sum(powers, axis=axis, keepdims=True)  # type: ignore[no-any-return]
+    return cast(powers / np.sum(powers, axis=axis, keepdims=True), dtype)
 
 
 @_publish
 def log_softmax(x: Any, axis: Any = None) -> TracedArray:
     """As `scipy.special.log_softmax`."""
-    (x,) = real_operands("log_softmax", x)
+    x, dtype = _exponents("log_softmax", x)
     shifted, _ = _shifted(x, axis)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))  # type: ignore[no-any-return]
+    return cast(shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)), dtype)
+
+
+def _exponents(name: str, x: Any) -> tuple[TracedArray, np.dtype[Any]]:
+    """Exponents in the type in which they are computed, and the type of the result: that of NumPy's `exp`."""
+    given = as_traced(x)
+    if given.dtype.kind == "b":
+        raise DTypeError(f"mixad.scipy: {name} of bool, at {user_location(3)}; convert it with .astype(float)")
+    return real_operands(name, given)[0], loop_dtypes(np.exp, (given,))[-1]
 
 
 def _shifted(x: TracedArray, axis: Any) -> tuple[TracedArray, TracedArray]:
@@ -192,6 +203,9 @@ def logsumexp(
     a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
 ) -> TracedArray | tuple[TracedArray, TracedArray]:
     """As `scipy.special.logsumexp` of real numbers. The derivative of a sum of nothing but -inf is 0."""
+    dtype = promote(*[as_traced(each) for each in (a, b) if each is not None])
+    dtype = np.dtype(np.float64) if dtype.kind in "biu" else dtype
+    a = cast(as_traced(a), np.float64) if as_traced(a).dtype.kind in "biu" else a
     if b is None:
         (a,) = real_operands("logsumexp", a)
         terms = None
@@ -206,8 +220,8 @@ def logsumexp(
     logarithm = emit("log", select(nothing, full_like(size, 1), size))
     result = emit("add", select(nothing, full_like(size, -math.inf), logarithm), largest)
     if return_sign:
-        return _squeezed(result, axis, keepdims), _squeezed(emit("sign", total), axis, keepdims)
-    return _squeezed(result, axis, keepdims)
+        return _squeezed(cast(result, dtype), axis, keepdims), _squeezed(emit("sign", total), axis, keepdims)
+    return _squeezed(cast(result, dtype), axis, keepdims)
 
 
 def _squeezed(x: TracedArray, axis: Any, keepdims: bool) -> TracedArray:
@@ -323,7 +337,7 @@ def expn(n: Any, x: Any) -> TracedArray:
 
 def _of_numpy(name: str, ufunc: Any) -> Callable[..., Any]:
     def traced(x: Any) -> Any:
-        return ufunc(real_operands(name, x)[0])
+        return ufunc(real_operands(name, x)[0] if isinstance(ufunc, np.ufunc) else as_traced(x))
 
     traced.__name__ = traced.__qualname__ = name
     traced.__doc__ = f"As `scipy.special.{name}`, which is `numpy.{ufunc.__name__}`."

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from mixad.ir import Builder, Graph, TensorType, bfloat16
 from mixad.ir.types import DTYPE_NAMES
+from mixad.tools.tables import GUIDE
 
 from .programs import (
     CASES,
@@ -150,6 +151,14 @@ def test_first_derivatives_of_complex_numbers(case):
 @parameters(DIFFERENTIABLE)
 def test_derivatives_to_third_order_in_every_mixture_of_modes(case):
     _check_orders(case, np.float64, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unwatched")
+@parameters([case for case in DIFFERENTIABLE if case[0].name in GUIDE and case[1] < 2])
+def test_the_guides_operations_to_fourth_order(case):
+    """In all sixteen mixtures of modes."""
+    _check_orders(case, np.float64, 4)
 
 
 @pytest.mark.slow

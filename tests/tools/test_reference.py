@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mixad.frontend.catalog import compositions
 from mixad.ir import registered
 from mixad.ir.types import FLOATING
 from mixad.passes import registered_passes
@@ -39,6 +40,13 @@ def test_no_line_breaks_a_table() -> None:
         assert not line.startswith("|") or line.replace("\\|", "").count("|") == 7
 
 
+def test_every_composition_has_a_row() -> None:
+    lines = pages()["compositions.md"].splitlines()
+    for name in compositions():
+        (line,) = [line for line in lines if line.startswith(f"| {name} |")]
+        assert line.count(" | ") == 4
+
+
 def test_the_guides_operations_exist() -> None:
     assert set(GUIDE) <= set(registered())
 
@@ -52,4 +60,4 @@ def test_element_types_are_named_by_class() -> None:
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reference", str(tmp_path / "docs")]) == 0
     assert {path.name: path.read_text() for path in (tmp_path / "docs").iterdir()} == pages()
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 4
