@@ -116,7 +116,7 @@ def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = No
 
 
 def meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
-    return tuple(np.meshgrid(*arrays, indexing=indexing))  # type: ignore[call-overload]
+    return list(np.meshgrid(*arrays, indexing=indexing))  # type: ignore[call-overload]
 
 
 def tril(x: Any, /, *, k: int = 0) -> Any:

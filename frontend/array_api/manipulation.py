@@ -8,7 +8,7 @@ import numpy as np
 
 
 def broadcast_arrays(*arrays: Any) -> Any:
-    return tuple(np.broadcast_arrays(*arrays))
+    return list(np.broadcast_arrays(*arrays))
 
 
 def broadcast_to(x: Any, /, shape: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..array import TracedArray
 from ..compositions import is_nan
 from ..functions import implements
 from ..indexing import known_mask
-from ..operands import as_traced, axis_of, cast, emit, full, reshape
+from ..operands import as_traced, axis_of, captured, cast, emit, full, reshape
 from ..ufuncs import apply
 from . import reductions
 from .choices import take, take_along_axis
@@ -166,10 +166,8 @@ def unique(
 ) -> Any:
     """How many there are, and where, is decided with the numbers of this call."""
     x: Any = as_traced(ar)
-    if axis is not None or return_inverse:
-        raise TraceError(
-            f"np.unique with axis= or return_inverse= is not traced, at {user_location(2)}; flatten the array"
-        )
+    if axis is not None:
+        raise TraceError(f"np.unique with axis= is not traced, at {user_location(2)}; flatten the array")
     flat = reshape(x, (x.size,))
     order: Any = argsort(flat)
     rows: Any = flat[order]
@@ -185,6 +183,10 @@ def unique(
     found = [rows[places]]
     if return_index:
         found.append(order[places])
+    if return_inverse:
+        # How many first ones there are up to each element in order, brought back to the elements' places.
+        number = np.cumsum(first) - 1
+        found.append(reshape(take(captured(number), argsort(order)), x.shape))
     if return_counts:
         found.append(as_traced(np.diff(np.append(places, operator.index(x.size)))))
     return found[0] if len(found) == 1 else tuple(found)
@@ -193,6 +195,44 @@ def unique(
 @implements("unique_values")
 def unique_values(x: Any) -> Any:
     return unique(x, equal_nan=False)
+
+
+class UniqueAllResult(NamedTuple):
+    """What `numpy.unique_all` gives."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCountsResult(NamedTuple):
+    """What `numpy.unique_counts` gives."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverseResult(NamedTuple):
+    """What `numpy.unique_inverse` gives."""
+
+    values: Any
+    inverse_indices: Any
+
+
+@implements("unique_all")
+def unique_all(x: Any) -> UniqueAllResult:
+    return UniqueAllResult(*unique(x, True, True, True, equal_nan=False))
+
+
+@implements("unique_counts")
+def unique_counts(x: Any) -> UniqueCountsResult:
+    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
+
+
+@implements("unique_inverse")
+def unique_inverse(x: Any) -> UniqueInverseResult:
+    return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False))
 
 
 @implements(np.isin)

@@ -181,6 +181,8 @@ EDGE_CASES = {
     "trunc": lambda b, x: b.trunc(x),
     "sign": lambda b, x: b.sign(x),
     "is_finite": lambda b, x: b.is_finite(x),
+    "sign_bit": lambda b, x: b.sign_bit(x),
+    "next_after": lambda b, x: b.next_after(x, b.reverse(x, axes=(0,))),
     "sigmoid": lambda b, x: b.sigmoid(x),
     "to bool": lambda b, x: b.convert(x, dtype=np.dtype(bool)),
     "mul_no_nan": lambda b, x: b.mul_no_nan(x, b.reverse(x, axes=(0,))),
