@@ -10,7 +10,7 @@ from ...ir import user_location
 from ...ir.errors import ShapeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
-from ..indexing import known_mask
+from ..indexing import known_values
 from ..lifting import promote
 from ..operands import as_traced, cast, emit, full, reshape, truth
 from ..ufuncs import apply
@@ -109,7 +109,7 @@ def roots(p: Any) -> TracedArray:
     x: Any = _coefficients(p)
     if x.ndim != 1:
         raise ShapeError(f"np.roots of an array of dimension {x.ndim}, at {user_location(2)}; it takes 1")
-    places = np.flatnonzero(known_mask(truth(x)))
+    places = np.flatnonzero(known_values(truth(x)))
     dtype = np.result_type(x.dtype, np.complex128)
     if not places.size:
         return full(0, (0,), dtype)

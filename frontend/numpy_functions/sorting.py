@@ -12,7 +12,7 @@ from ...ir.errors import ShapeError, TraceError
 from ..array import TracedArray
 from ..compositions import is_nan
 from ..functions import implements
-from ..indexing import known_mask
+from ..indexing import known_values
 from ..operands import as_traced, axis_of, captured, cast, emit, full, reshape
 from ..ufuncs import apply
 from . import reductions
@@ -178,7 +178,7 @@ def unique(
         if equal_nan:
             both = apply(np.logical_and, is_nan(rows[1:]), is_nan(rows[:-1]))
             differs = apply(np.logical_and, differs, emit("logical_not", both))
-        first = known_mask(concatenate([full(True, (1,), bool), differs]))
+        first = known_values(concatenate([full(True, (1,), bool), differs]))
     places = np.flatnonzero(first)
     found = [rows[places]]
     if return_index:
@@ -254,10 +254,10 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
     if return_indices:
         raise TraceError(f"np.intersect1d with return_indices= is not traced, at {user_location(2)}; leave it out")
     found = unique(ar1)
-    return found[known_mask(isin(found, ar2))]
+    return found[known_values(isin(found, ar2))]
 
 
 @implements(np.setdiff1d)
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     found = ravel(as_traced(ar1)) if assume_unique else unique(ar1)
-    return found[known_mask(isin(found, ar2, invert=True))]
+    return found[known_values(isin(found, ar2, invert=True))]

@@ -41,14 +41,19 @@ def replace(tree: Any, kind: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Trace ``function(*args, **kwargs)``, compile and run the program; its result with an `Array` for each array."""
-    inputs: list[Any] = []
-    replace((args, kwargs), Array, lambda each: inputs.append(each.array))
+    """Trace ``function(*args, **kwargs)``, compile and run the program; its result with an `Array` for each array.
+
+    An argument that comes back as a result is the same `Array`, with the numbers that it then has.
+    """
+    inputs: list[Array] = []
+    replace((args, kwargs), Array, inputs.append)
     result: Any = None
     traced: list[TracedArray] = []
+    given: tuple[TracedArray, ...] = ()
 
     def program(*arguments: TracedArray) -> list[TracedArray]:
-        nonlocal result
+        nonlocal result, given
+        given = arguments
         remaining = iter(arguments)
         positional, keywords = replace((args, kwargs), Array, lambda _: next(remaining))
         result = function(*positional, **keywords)
@@ -58,11 +63,18 @@ def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         assert not left, f"{getattr(function, '__name__', function)} left the trace: it gave {left}"
         return list(traced)
 
-    outputs = [np.asarray(each) for each in mx.jit(program)(*inputs)]
+    outputs = [np.asarray(each) for each in mx.jit(program)(*[each.array for each in inputs])]
     for each, output in zip(traced, outputs, strict=True):
         assert (each.shape, each.dtype) == (output.shape, output.dtype), (each, output.shape, output.dtype)
+    known = {id(each): array for each, array in zip(given, inputs, strict=True)}
     remaining = iter(outputs)
-    return replace(result, TracedArray, lambda _: Array(next(remaining)))
+
+    def back(each: TracedArray) -> Array:
+        array = known.setdefault(id(each), Array(np.empty(0)))
+        array.array = next(remaining)
+        return array
+
+    return replace(result, TracedArray, back)
 
 
 def as_program(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,7 +114,7 @@ class Array:
             x[key] = value
             return x
 
-        self.array = run(written, self, key, value).array
+        run(written, self, key, value)
 
     @functools.wraps(TracedArray.__array_namespace__)
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
@@ -117,20 +129,6 @@ def install(name: str) -> None:
         setattr(Array, name, property(lambda self: run(method.fget, self)))
         return
     setattr(Array, name, as_program(method))
-
-
-def install_in_place(name: str) -> None:
-    method = getattr(TracedArray, name)
-
-    @functools.wraps(method)
-    def updated(self: Array, other: Any) -> Any:
-        result = run(method, self, other)
-        if result is NotImplemented:
-            return result
-        self.array = result.array
-        return self
-
-    setattr(Array, name, updated)
 
 
 ARITHMETIC = (
@@ -151,7 +149,7 @@ ARITHMETIC = (
 for _name in ARITHMETIC:
     install(f"__{_name}__")
     install(f"__r{_name}__")
-    install_in_place(f"__i{_name}__")
+    install(f"__i{_name}__")
 for _name in ("lt", "le", "gt", "ge", "eq", "ne", "abs", "invert", "neg", "pos", "getitem", "int", "index", "dlpack"):
     install(f"__{_name}__")
 for _name in ("T", "mT", "device", "ndim", "size", "to_device", "__dlpack_device__"):

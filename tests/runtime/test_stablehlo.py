@@ -46,6 +46,7 @@ ONLY_XLA = ("stablehlo.scatter", "stablehlo.fft", "stablehlo.cholesky")
 #: What neither StableHLO nor CHLO has, and docs/stablehlo.md lists.
 ABSENT = {
     *(f"linalg.{name}" for name in ("solve", "det", "slogdet", "qr", "eigh", "eig", "svd", "pinv", "sylvester")),
+    "linalg.complement",
     *(f"linalg.{name}" for name in ("matrix_function", "matrix_function_derivative")),
     *(f"tensor.bessel_{name}" for name in ("i", "ie", "j", "k", "ke", "y")),
     *(f"tensor.{name}" for name in ("erfcx", "erfcinv", "log_ndtr", "ndtri", "dawsn", "expi", "expn")),
