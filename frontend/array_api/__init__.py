@@ -4,13 +4,18 @@
 and differentiated. It is a thin layer: each function has the standard's name and signature and calls NumPy's, which
 traced arrays answer. What makes an array makes a traced one while a function is traced, and NumPy's elsewhere.
 
+Beyond the standard it has ``special``, what `mixad.scipy.special` traces: there SciPy looks for a library's functions.
+
 Source: the standard's text, https://data-apis.org/array-api/2024.12.
 """
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from numpy import e, inf, nan, newaxis, pi
 
+from ..scipy.special import TRACED
 from . import fft, linalg
 from .creation import (
     arange,
@@ -169,6 +174,9 @@ from .sorting import (
     where,
 )
 
+#: Only what is traced: for other functions SciPy has formulas of its own, made of these.
+special = SimpleNamespace(**TRACED)
+
 __array_api_version__ = "2024.12"
 __array_namespace_info__ = Info
 
@@ -298,6 +306,7 @@ __all__ = [
     "sin",
     "sinh",
     "sort",
+    "special",
     "sqrt",
     "square",
     "squeeze",

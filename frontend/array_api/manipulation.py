@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..array import TracedArray
+
 
 def broadcast_arrays(*arrays: Any) -> Any:
     return list(np.broadcast_arrays(*arrays))
@@ -40,7 +42,10 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
 
 
 def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
-    return x.reshape(shape) if copy is None else np.reshape(x, shape, copy=copy)
+    """A copy of a traced array but for ``copy=False``: the standard leaves open whether the two share memory."""
+    if isinstance(x, TracedArray):
+        return x.reshape(shape, copy=copy is not False)
+    return np.reshape(x, shape) if copy is None else np.reshape(x, shape, copy=copy)
 
 
 def roll(x: Any, /, shift: Any, *, axis: Any = None) -> Any:
