@@ -146,7 +146,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
         rcond = 1e-15 if rtol is np._NoValue else rtol
     if rcond is None:
         rcond = max(x.shape[-2:]) * np.finfo(x.dtype).eps
-    cutoffs = known_values(rcond) if has_traced(rcond) else np.asarray(rcond)
+    cutoffs: Any = known_values(rcond) if has_traced(rcond) else np.asarray(rcond)
     if cutoffs.ndim == 0:
         return pseudo_inverse(x, cutoffs)
     stack = broadcast_shape("np.linalg.pinv", [x.shape[:-2], cutoffs.shape])

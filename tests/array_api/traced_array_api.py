@@ -7,22 +7,26 @@ A function that gives a NumPy array in place of a traced one fails: it would hav
 
 Not exercised: ``__float__`` and ``__complex__``, which traced arrays refuse. The suite cannot look at a number
 without them, so here they read the NumPy array. ``dtype`` and ``shape`` are the NumPy array's, which are compared with
-the traced array's after every call.
+the traced array's after every call. With ``ARRAY_API_DERIVATIVES=1`` each call is differentiated too: see `derivatives`
 """
 
 from __future__ import annotations
 
 import builtins
 import functools
+import os
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import derivatives
 import mixad as mx
 import numpy as np
 from mixad import array_api
 from mixad.frontend.array import TracedArray
+
+DERIVATIVES = os.environ.get("ARRAY_API_DERIVATIVES") == "1"
 
 
 def replace(tree: Any, kind: Any, change: Callable[[Any], Any]) -> Any:
@@ -63,7 +67,8 @@ def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         assert not left, f"{getattr(function, '__name__', function)} left the trace: it gave {left}"
         return list(traced)
 
-    outputs = [np.asarray(each) for each in mx.jit(program)(*[each.array for each in inputs])]
+    arrays = [each.array for each in inputs]
+    outputs = [np.asarray(each) for each in mx.jit(program)(*arrays)]
     for each, output in zip(traced, outputs, strict=True):
         assert (each.shape, each.dtype) == (output.shape, output.dtype), (each, output.shape, output.dtype)
     known = {id(each): array for each, array in zip(given, inputs, strict=True)}
@@ -74,7 +79,10 @@ def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         array.array = next(remaining)
         return array
 
-    return replace(result, TracedArray, back)
+    answer = replace(result, TracedArray, back)
+    if DERIVATIVES:
+        derivatives.check(program, arrays, outputs)
+    return answer
 
 
 def as_program(function: Callable[..., Any]) -> Callable[..., Any]:
