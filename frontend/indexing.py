@@ -193,7 +193,8 @@ def _integer_arrays(item: Any, shape: tuple[int, ...], axis: int, consumed: int)
     """The integer arrays that an advanced entry stands for: several for a mask of several dimensions."""
     if item.dtype == BOOL:
         wanted = shape[axis : axis + consumed]
-        if item.shape != wanted:
+        # A mask of size 0 along an axis selects nothing from it, whatever its size.
+        if len(wanted) < consumed or any(own not in (size, 0) for own, size in zip(item.shape, wanted, strict=True)):
             raise BoundsError(
                 f"a boolean index of shape {item.shape} does not match the dimensions {wanted} from axis {axis} "
                 f"on, at {user_location(2)}"

@@ -13,7 +13,26 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from numpy import e, inf, nan, newaxis, pi
+from numpy import (
+    bool,
+    complex64,
+    complex128,
+    e,
+    float32,
+    float64,
+    inf,
+    int8,
+    int16,
+    int32,
+    int64,
+    nan,
+    newaxis,
+    pi,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
 
 from ..scipy.special import TRACED
 from . import fft, linalg
@@ -104,28 +123,7 @@ from .elementwise import (
     tanh,
     trunc,
 )
-from .inspection import (
-    Info,
-    astype,
-    bool,
-    can_cast,
-    complex64,
-    complex128,
-    finfo,
-    float32,
-    float64,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    isdtype,
-    result_type,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
+from .inspection import Info, astype, can_cast, finfo, iinfo, isdtype, result_type
 from .linalg import matmul, matrix_transpose, tensordot, vecdot
 from .manipulation import (
     broadcast_arrays,

@@ -13,23 +13,13 @@ from ...ir.errors import DTypeError
 from ..array import TracedArray
 from .creation import DEVICE, asarray, check_device
 
-bool = np.dtype(np.bool_)
-int8 = np.dtype(np.int8)
-int16 = np.dtype(np.int16)
-int32 = np.dtype(np.int32)
-int64 = np.dtype(np.int64)
-uint8 = np.dtype(np.uint8)
-uint16 = np.dtype(np.uint16)
-uint32 = np.dtype(np.uint32)
-uint64 = np.dtype(np.uint64)
-float32 = np.dtype(np.float32)
-float64 = np.dtype(np.float64)
-complex64 = np.dtype(np.complex64)
-complex128 = np.dtype(np.complex128)
-
-_DTYPES = (bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, complex64, complex128)
-#: The kinds of element types that the standard names.
-_KINDS = ("bool", "signed integer", "unsigned integer", "integral", "real floating", "complex floating", "numeric")
+_DTYPES = tuple(
+    np.dtype(name)
+    for name in (
+        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float32", "float64", "complex64", "complex128"),
+    )
+)
 
 
 def astype(x: Any, dtype: Any, /, *, copy: builtins.bool = True, device: Any = None) -> Any:
@@ -99,7 +89,8 @@ class Info:
     def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype[Any]]:
         """What arrays are made of where nothing is said."""
         check_device(device)
-        return {"real floating": float64, "complex floating": complex128, "integral": int64, "indexing": int64}
+        kinds = {"real floating": "f8", "complex floating": "c16", "integral": "i8", "indexing": "i8"}
+        return {kind: np.dtype(each) for kind, each in kinds.items()}
 
     def dtypes(self, *, device: Any = None, kind: Any = None) -> dict[str, np.dtype[Any]]:
         """The element types by name, of one kind or several. ``ValueError`` for a kind that is none."""

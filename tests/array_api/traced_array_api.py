@@ -166,10 +166,11 @@ for _name in ("T", "mT", "device", "ndim", "size", "to_device", "__dlpack_device
 
 def wrapped(namespace: Any, names: Any) -> dict[str, Any]:
     found = {name: getattr(namespace, name) for name in names}
-    return {name: as_program(each) if callable(each) else each for name, each in found.items()}
+    return {
+        name: each if isinstance(each, type) or not callable(each) else as_program(each) for name, each in found.items()
+    }
 
 
 globals().update(wrapped(array_api, array_api.__all__))
 linalg = SimpleNamespace(**wrapped(array_api.linalg, array_api.linalg.__all__))
 fft = SimpleNamespace(**wrapped(array_api.fft, array_api.fft.__all__))
-__array_namespace_info__ = array_api.__array_namespace_info__
