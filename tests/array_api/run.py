@@ -4,7 +4,7 @@
 
 SUITE is a checkout of https://github.com/data-apis/array-api-tests with its submodule. `traced_array_api` is the
 library under test; ``skips.txt`` and ``xfails.txt`` say what is left out and what fails, and why; ``results.txt`` is
-the outcome of every test. The exit code is 0 where it is so again. With ``--bless`` the outcomes are written there. With
+the outcome of every test. The exit code is 0 where it is so again. With ``--bless`` they are written there. With
 ``ARRAY_API_DERIVATIVES=1`` in the environment each call is differentiated in both modes as well.
 """
 
