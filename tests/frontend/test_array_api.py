@@ -485,6 +485,24 @@ def test_derivatives_are_those_of_finite_differences(text: str) -> None:
     np.testing.assert_allclose(mx.jvp(f, (at,), (direction,))[1], expected, rtol=2e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[x > 0],
+        lambda x: xp.nonzero(x)[0],
+        lambda x: xp.unique_all(x).counts,
+        lambda x: xp.repeat(x, xp.astype(x > 0, xp.int64)),
+    ],
+    ids=["mask", "nonzero", "unique_all", "repeat"],
+)
+def test_shapes_by_numbers_are_decided_once_for_a_call_and_not_inside_vmap(function: Callable[..., Any]) -> None:
+    compiled = mx.jit(function)
+    for x in (np.array([1.0, -2.0, 3.0]), np.array([1.0, 1.0, 1.0]), np.array([-1.0, 0.0, -1.0])):
+        np.testing.assert_array_equal(compiled(x), function(x))
+    with pytest.raises(mx.MixadError, match="inside vmap or a loop is not one number"):
+        mx.vmap(function)(np.ones((2, 3)))
+
+
 def mixture(x: Any, centres: Any) -> Any:
     """The negative log-likelihood of points in a mixture of Gaussians, for any array library."""
     xp = centres.__array_namespace__()
