@@ -17,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format bench bench-quick coverage docs clean
+.PHONY: help demo test test-array-api test-quick lint format bench bench-quick coverage docs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -28,6 +28,11 @@ demo: $(VENV)/.installed  ## install mixad, run the quickstart, then fit a class
 
 test: lint  ## static checks and every test
 	$(BIN)/pytest -n $(JOBS)
+
+test-array-api: $(VENV)/.installed-array-api  ## the suite of the array API standard, from the checkout ARRAY_API_TESTS
+	@test -d "$(ARRAY_API_TESTS)" || { echo "make test-array-api ARRAY_API_TESTS=path: a checkout of" \
+	    "https://github.com/data-apis/array-api-tests with its submodule"; exit 2; }
+	$(BIN)/python tests/array_api/run.py "$(ARRAY_API_TESTS)" -n $(JOBS)
 
 test-quick: $(VENV)/.installed-test  ## the tests that take milliseconds
 	$(BIN)/pytest -m "not slow"

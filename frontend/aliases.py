@@ -1,12 +1,13 @@
-"""Public names of modules that live elsewhere: ``mixad.mindspore`` is `mixad.frontend.mindspore`, ``mixad.numpy`` is
-`mixad.frontend.namespace`, ``mixad.scipy`` is `mixad.frontend.scipy`, the same modules."""
+"""Public names of modules that live elsewhere: ``mixad.array_api`` is `mixad.frontend.array_api`, ``mixad.mindspore``
+is `mixad.frontend.mindspore`, ``mixad.numpy`` is `mixad.frontend.namespace`, ``mixad.scipy`` is
+`mixad.frontend.scipy`, the same modules."""
 
 from __future__ import annotations
 
 import sys
 from types import ModuleType
 
-from . import mindspore, namespace, scipy
+from . import array_api, mindspore, namespace, scipy
 
 
 def publish(alias: str, module: ModuleType) -> None:
@@ -19,6 +20,7 @@ def publish(alias: str, module: ModuleType) -> None:
 
 
 PACKAGE = __name__.partition(".")[0]
+publish(f"{PACKAGE}.array_api", array_api)
 publish(f"{PACKAGE}.mindspore", mindspore)
 publish(f"{PACKAGE}.numpy", namespace)
 publish(f"{PACKAGE}.scipy", scipy)

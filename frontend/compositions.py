@@ -104,8 +104,7 @@ def _isinf(x: Any) -> TracedArray:
 @composes(np.signbit)
 def _signbit(x: Any) -> TracedArray:
     (x,) = _loop(np.signbit, x)
-    # The angle of (-1, x) tells -0.0 from 0.0 without dividing by it. (The sign of a NaN is not seen.)
-    return compare(emit("atan2", x, full_like(x, -1)), 0, "lt")
+    return emit("sign_bit", x)
 
 
 @composes(np.copysign)

@@ -193,12 +193,13 @@ def _integer_arrays(item: Any, shape: tuple[int, ...], axis: int, consumed: int)
     """The integer arrays that an advanced entry stands for: several for a mask of several dimensions."""
     if item.dtype == BOOL:
         wanted = shape[axis : axis + consumed]
-        if item.shape != wanted:
+        # A mask of size 0 along an axis selects nothing from it, whatever its size.
+        if len(wanted) < consumed or any(own not in (size, 0) for own, size in zip(item.shape, wanted, strict=True)):
             raise BoundsError(
                 f"a boolean index of shape {item.shape} does not match the dimensions {wanted} from axis {axis} "
                 f"on, at {user_location(2)}"
             )
-        positions = np.nonzero(known_mask(item)) if consumed else (np.zeros(int(bool(known_mask(item))), INT64),)
+        positions = np.nonzero(known_values(item)) if consumed else (np.zeros(int(bool(known_values(item))), INT64),)
         return list(positions)
     if isinstance(item, np.ndarray) and item.size:
         size = shape[axis]
@@ -208,11 +209,11 @@ def _integer_arrays(item: Any, shape: tuple[int, ...], axis: int, consumed: int)
     return [item]
 
 
-def known_mask(mask: Any) -> Any:
-    """The truth values of a boolean array in this call; later calls are held to them by a guard."""
+def known_values(x: Any) -> Any:
+    """The elements of a mask or of an array of numbers in this call; later calls are held to them by a guard."""
     trace = recording()
-    value = own_value(as_traced(mask), trace)
-    known = np.array(trace.concrete(value), dtype=bool)
+    value = own_value(as_traced(x), trace)
+    known = np.array(trace.concrete(value))
     same = emit("compare", TracedArray(trace, value), captured(known), direction="eq")
     if known.ndim:
         same = emit("reduce_and", same, axes=tuple(range(known.ndim)))

@@ -186,6 +186,41 @@ def _matrix_transpose(self: TracedArray) -> Any:
     return FUNCTIONS[np.matrix_transpose](self)
 
 
+# --- the array API standard ----------------------------------------------------------------------
+
+
+def _array_namespace(self: TracedArray, /, *, api_version: str | None = None) -> Any:
+    """``mixad.array_api``. `ShapeError` (a ValueError) for a version of the standard that it does not follow."""
+    from . import array_api
+
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", array_api.__array_api_version__):
+        raise ShapeError(
+            f"version {api_version!r} of the array API standard is asked for, at {user_location(2)}; mixad follows "
+            f"{array_api.__array_api_version__!r}"
+        )
+    return array_api
+
+
+def _to_device(self: TracedArray, device: Any, /, *, stream: Any = None) -> TracedArray:
+    """This array: ``"cpu"`` is the one device. `ShapeError` (a ValueError) for another, or for a stream."""
+    if device != self.device or stream is not None:
+        raise ShapeError(
+            f"a traced array is moved to device {device!r}, stream {stream!r}, at {user_location(2)}; it is on "
+            f"{self.device!r}, which has no streams"
+        )
+    return self
+
+
+def _dlpack(
+    self: TracedArray, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
+) -> Any:
+    """Not for traced arrays, which have no memory."""
+    raise TraceError(
+        f"a traced array is handed to another library (__dlpack__), at {user_location(2)}; it has no memory: return it "
+        "from the traced function, and hand on the result"
+    )
+
+
 _FUNCTIONS = (
     *(np.sum, np.prod, np.mean, np.var, np.std, np.max, np.min, np.argmax, np.argmin, np.any, np.all),
     *(np.cumsum, np.cumprod, np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.clip, np.round, np.dot),
@@ -214,6 +249,11 @@ _METHODS: dict[str, Any] = {
     "real": property(lambda self: FUNCTIONS[np.real](self), doc="The real part."),
     "imag": property(lambda self: imag(self), doc="The imaginary part."),
     "flat": property(lambda self: iter(self.reshape(-1)), doc="An iterator over the elements."),
+    "device": property(lambda self: "cpu", doc="Always ``cpu``, as for NumPy's arrays: programs take and give those."),
+    "to_device": _to_device,
+    "__array_namespace__": _array_namespace,
+    "__dlpack__": _dlpack,
+    "__dlpack_device__": lambda self: (1, 0),
     **{
         name: _memory(name) for name in ("view", "tobytes", "tofile", "dump", "dumps", "byteswap", "setflags", "resize")
     },

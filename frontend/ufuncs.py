@@ -53,6 +53,7 @@ ELEMENTWISE: dict[np.ufunc, tuple[str, dict[str, Any]]] = {
     np.true_divide: ("div", {}),
     np.power: ("pow", {}),
     np.arctan2: ("atan2", {}),
+    np.nextafter: ("next_after", {}),
     np.maximum: ("maximum", {}),
     np.minimum: ("minimum", {}),
     np.remainder: ("remainder", {}),

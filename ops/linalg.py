@@ -187,11 +187,7 @@ class QR(Op):
 
     @staticmethod
     def infer(a: TensorType) -> tuple[TensorType, TensorType]:
-        m.check_matrices(a)
-        if a.shape[-2] < a.shape[-1]:
-            raise ShapeConstraint(
-                "C3", f"operand 0 has matrices of {a.shape[-2]} rows and {a.shape[-1]} columns; rows may not be fewer"
-            )
+        m.check_tall(a)
         return a, a.with_shape((*a.shape[:-2], a.shape[-1], a.shape[-1]))
 
     @staticmethod
@@ -218,6 +214,27 @@ class QR(Op):
             turn = b.add(turn, b.sub(whole, b.convert(b.real(whole), dtype=whole.type.dtype)))
         dq = b.add(m.product(b, q, b.sub(turn, inner)), scaled)
         return dq, m.product(b, b.sub(inner, turn), r)
+
+
+@operation("linalg.complement")
+class Complement(Op):
+    """Orthonormal columns that are orthogonal to those of ``q``, as many as complete it to a square matrix.
+
+    They are arbitrary but for the space that they span, so they have no derivative.
+    (C1) ``q`` is a stack of matrices, (C2) of LAPACK's element types, (C3) with at least as many rows as columns.
+    """
+
+    no_derivative_in = ("q",)
+    samples = (sample(_TALL), sample(_STACK))
+
+    @staticmethod
+    def infer(q: TensorType) -> TensorType:
+        m.check_tall(q)
+        return q.with_shape((*q.shape[:-1], q.shape[-2] - q.shape[-1]))
+
+    @staticmethod
+    def evaluate(q: Array) -> Any:
+        return np.linalg.qr(q, mode="complete")[0][..., :, q.shape[-1] :].copy()
 
 
 @operation("linalg.eigh")

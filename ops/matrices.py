@@ -33,6 +33,15 @@ def check_square(x: TensorType) -> None:
         raise ShapeConstraint("C3", f"operand 0 has matrices of shape {x.shape[-2:]}; they must be square")
 
 
+def check_tall(x: TensorType) -> None:
+    """(C1), (C2), and (C3) the matrices have at least as many rows as columns."""
+    check_matrices(x)
+    if x.shape[-2] < x.shape[-1]:
+        raise ShapeConstraint(
+            "C3", f"operand 0 has matrices of {x.shape[-2]} rows and {x.shape[-1]} columns; rows may not be fewer"
+        )
+
+
 def product(b: Builder, x: Value, y: Value) -> Value:
     """``x @ y``."""
     stack = string.ascii_lowercase[: x.type.rank - 2]

@@ -12,7 +12,7 @@ from ...ir import Value, user_location
 from ...ir.errors import ShapeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
-from ..indexing import known_mask, put, read, take_rows
+from ..indexing import known_values, put, read, take_rows
 from ..lifting import promote
 from ..operands import (
     INT64,
@@ -56,7 +56,7 @@ def nonzero(a: Any) -> tuple[TracedArray, ...]:
     mask = truth(as_traced(a))
     if not mask.ndim:
         raise ShapeError(f"np.nonzero of a 0-d array, at {user_location(2)}; use np.atleast_1d")
-    return tuple(as_traced(each) for each in np.nonzero(known_mask(mask)))
+    return tuple(as_traced(each) for each in np.nonzero(known_values(mask)))
 
 
 @implements(np.flatnonzero)
@@ -226,7 +226,7 @@ def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Trace
     else:
         number = axis_of(axis, x.ndim)
     mask = truth(as_traced(condition))
-    return take_rows(x, np.flatnonzero(known_mask(mask)), number)
+    return take_rows(x, np.flatnonzero(known_values(mask)), number)
 
 
 @implements(np.extract)

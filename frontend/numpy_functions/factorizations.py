@@ -68,16 +68,19 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     if mode not in ("reduced", "r", "complete"):
         raise TraceError(f"np.linalg.qr with mode={mode!r} is not traced, at {user_location(2)}; use 'reduced' or 'r'")
     rows, columns = x.shape[-2:]
-    if mode == "complete" and rows > columns:
-        raise TraceError(
-            f"np.linalg.qr with mode='complete' of matrices of {rows} rows and {columns} columns, at "
-            f"{user_location(2)}: the further columns of q are arbitrary and have no derivative; use mode='reduced'"
-        )
     # The first columns determine q; the others are only turned by it.
     q, r = emit_all("qr", part(x, x.ndim - 1, 0, min(rows, columns)))
     if columns > rows:
         r = concatenate([r, matrix_product("np.linalg.qr", adjoint(q), part(x, x.ndim - 1, rows, columns))], axis=-1)
+    if mode == "complete" and rows > columns:
+        q = completed(q)
+        r = concatenate([r, full(0, (*r.shape[:-2], rows - columns, columns), r.dtype)], axis=-2)
     return r if mode == "r" else QRResult(q, r)
+
+
+def completed(q: TracedArray) -> TracedArray:
+    """A unitary matrix that begins with the orthonormal columns ``q``."""
+    return concatenate([q, emit("complement", q)], axis=-1)
 
 
 @implements(np.linalg.eigh)
@@ -112,12 +115,13 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     x = matrices("np.linalg.svd", a)
     if not compute_uv:
         return singular_values(x)
-    if full_matrices and x.shape[-1] != x.shape[-2]:
-        raise TraceError(
-            f"np.linalg.svd with full_matrices of matrices of shape {x.shape[-2:]}, at {user_location(2)}: the further "
-            "vectors are arbitrary and have no derivative; use full_matrices=False"
-        )
-    return SVDResult(*emit_all("svd", x))
+    u, s, vh = emit_all("svd", x)
+    rows, columns = x.shape[-2:]
+    if full_matrices and rows > columns:
+        u = completed(u)
+    if full_matrices and columns > rows:
+        vh = adjoint(completed(adjoint(vh)))
+    return SVDResult(u, s, vh)
 
 
 def singular_values(x: TracedArray) -> TracedArray:

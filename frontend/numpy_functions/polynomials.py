@@ -11,7 +11,7 @@ from ...ir import user_location
 from ...ir.errors import ShapeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
-from ..indexing import known_mask
+from ..indexing import known_values
 from ..lifting import promote
 from ..operands import as_traced, cast, emit, full, reshape, truth
 from ..ufuncs import apply
@@ -76,7 +76,7 @@ def polymul(a1: Any, a2: Any) -> TracedArray:
 def _trimmed(p: Any) -> Any:
     """The coefficients from the first that is not zero, which is decided with the numbers of this call."""
     x: Any = _coefficients(p)
-    places = np.flatnonzero(known_mask(truth(x)))
+    places = np.flatnonzero(known_values(truth(x)))
     return x[int(places[0]) :] if places.size else x[-1:]
 
 
@@ -97,7 +97,7 @@ def polydiv(u: Any, v: Any) -> tuple[TracedArray, TracedArray]:
         heads.append(rest[:1])
         rest = rest[1:]
     rest = concatenate([*heads, rest])
-    vanishing = known_mask(apply(np.less_equal, np.abs(rest), 1e-8))
+    vanishing = known_values(apply(np.less_equal, np.abs(rest), 1e-8))
     kept = np.flatnonzero(~vanishing)
     rest = rest[min(int(kept[0]) if kept.size else rest.size - 1, rest.size - 1) :]
     return (stack(quotient) if quotient else full(0, (1,), dtype)), rest
@@ -109,7 +109,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> TracedArray:
     x: Any = as_traced(filt)
     if x.ndim != 1:
         raise ShapeError(f"np.trim_zeros of an array of dimension {x.ndim}, at {user_location(2)}; it takes 1")
-    places = np.flatnonzero(known_mask(truth(x)))
+    places = np.flatnonzero(known_values(truth(x)))
     if not places.size:
         return x[:0]  # type: ignore[no-any-return]
     first = int(places[0]) if "f" in trim.lower() else 0
@@ -154,7 +154,7 @@ def roots(p: Any) -> TracedArray:
     if x.ndim != 1:
         raise ShapeError(f"np.roots of an array of dimension {x.ndim}, at {user_location(2)}; it takes 1")
     x = cast(x, np.float64) if x.dtype.kind in "biu" else x
-    places = np.flatnonzero(known_mask(truth(x)))
+    places = np.flatnonzero(known_values(truth(x)))
     dtype = np.result_type(x.dtype, np.complex64 if x.dtype.kind in "fc" else np.complex128)
     if not places.size:
         return full(0, (0,), dtype)

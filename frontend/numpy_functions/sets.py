@@ -12,7 +12,7 @@ from ...ir.errors import TraceError
 from ..array import TracedArray
 from ..compositions import is_nan
 from ..functions import implements
-from ..indexing import known_mask
+from ..indexing import known_values
 from ..operands import as_traced, axis_of, captured, emit, full, reshape
 from ..ufuncs import apply
 from . import reductions
@@ -87,7 +87,7 @@ def _first_ones(rows: Any, equal_nan: bool) -> Any:
         differs = apply(np.logical_and, differs, emit("logical_not", both))
     if differs.ndim > 1:
         differs = reductions.any(differs, tuple(range(1, differs.ndim)))
-    return known_mask(concatenate([full(True, (1,), bool), differs]))
+    return known_values(concatenate([full(True, (1,), bool), differs]))
 
 
 @implements("unique_values")
@@ -129,13 +129,13 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
     if return_indices:
         raise TraceError(f"np.intersect1d with return_indices= is not traced, at {user_location(2)}; leave it out")
     found = unique(ar1)
-    return found[known_mask(isin(found, ar2))]
+    return found[known_values(isin(found, ar2))]
 
 
 @implements(np.setdiff1d)
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     found = ravel(as_traced(ar1)) if assume_unique else unique(ar1)
-    return found[known_mask(isin(found, ar2, invert=True))]
+    return found[known_values(isin(found, ar2, invert=True))]
 
 
 @implements(np.setxor1d)
@@ -144,6 +144,6 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     x: Any = sort(concatenate([ravel(each) for each in parts]))
     if not x.size:
         return x
-    differs = known_mask(apply(np.not_equal, x[1:], x[:-1]))
+    differs = known_values(apply(np.not_equal, x[1:], x[:-1]))
     around = np.concatenate([[True], differs, [True]])
     return x[np.flatnonzero(around[1:] & around[:-1])]

@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from ...ir import Value, user_location
-from ...ir.errors import ShapeError, TraceError
+from ...ir.errors import ShapeError
 from ..array import TracedArray
 from ..functions import implements
-from ..indexing import read, take_rows
+from ..indexing import known_values, read, take_rows
 from ..operands import (
     as_traced,
     axes_of,
     axis_of,
     emit,
     full,
+    has_traced,
     part,
     permute,
     shape_argument,
@@ -239,11 +240,7 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> TracedArray:
         x, number = reshape_to(x, (x.size,)), 0
     else:
         number = axis_of(axis, x.ndim)
-    if isinstance(repeats, TracedArray):
-        raise TraceError(
-            f"np.repeat by a traced number of times, at {user_location(2)}; its shape must be known: use int(repeats)"
-        )
-    counts = np.asarray(repeats)
+    counts = known_values(repeats) if has_traced(repeats) else np.asarray(repeats)
     size = x.shape[number]
     if counts.ndim and counts.shape not in ((1,), (size,)):
         raise ShapeError(f"{counts.size} repeats for {size} elements, at {user_location(2)}; give 1 or {size}")

@@ -12,8 +12,9 @@ from ...ir import user_location
 from ...ir.errors import DTypeError, ShapeError
 from ..array import TracedArray
 from ..functions import implements
+from ..indexing import known_values
 from ..lifting import broadcast_shape, promote, recording
-from ..operands import as_traced, axis_of, cast, emit, full, permute, reshape, spread
+from ..operands import as_traced, axis_of, cast, emit, full, has_traced, permute, reshape, spread
 
 
 class SlogdetResult(NamedTuple):
@@ -144,11 +145,19 @@ def pseudo_inverse(x: TracedArray, cutoff: float) -> TracedArray:
 
 @implements(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> TracedArray:
+    """Cutoffs that are traced are those of this call."""
     x = matrices("np.linalg.pinv", a)
     if rcond is None:
         rcond = 1e-15 if rtol is np._NoValue else rtol
     if rcond is None:
         rcond = max(x.shape[-2:]) * np.finfo(x.dtype).eps
-    if isinstance(rcond, TracedArray) or np.ndim(rcond):
-        raise ShapeError(f"np.linalg.pinv with an array of cutoffs, at {user_location(2)}; give one number")
-    return pseudo_inverse(x, rcond)
+    cutoffs: Any = known_values(rcond) if has_traced(rcond) else np.asarray(rcond)
+    if cutoffs.ndim == 0:
+        return pseudo_inverse(x, cutoffs)
+    stack = broadcast_shape("np.linalg.pinv", [x.shape[:-2], cutoffs.shape])
+    parts: Any = reshape(spread(x, (*stack, *x.shape[-2:])), (math.prod(stack), *x.shape[-2:]))
+    cutoffs = np.broadcast_to(cutoffs, stack).reshape(-1)
+    if not cutoffs.size:
+        return reshape(pseudo_inverse(parts, 0.0), (*stack, *x.shape[:-3:-1]))
+    found = [pseudo_inverse(parts[number], cutoff) for number, cutoff in enumerate(cutoffs)]
+    return reshape(as_traced(np.stack(found)), (*stack, *x.shape[:-3:-1]))

@@ -10,7 +10,7 @@ from ...ir import user_location
 from ...ir.errors import ShapeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
-from ..indexing import known_mask, write
+from ..indexing import known_values, write
 from ..indexing import put as put_flat
 from ..operands import INT64, as_traced, cast, emit, full, full_like, iota, reshape, select, spread, truth
 from ..views import update
@@ -54,7 +54,7 @@ def putmask(a: Any, /, mask: Any, values: Any) -> None:
 def place(arr: Any, mask: Any, vals: Any) -> None:
     """The elements where the mask holds become ``vals``, in order and again and again."""
     x = _target("np.place", arr)
-    chosen = known_mask(reshape(truth(as_traced(mask)), x.shape))
+    chosen = known_values(reshape(truth(as_traced(mask)), x.shape))
     write(x, chosen, _repeated(vals, int(np.sum(chosen)), x.dtype))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from ...ir.graph import Operation
 from ...ir.types import COMPLEX, INTEGER
 from .writer import Tensor, Writer
@@ -75,6 +77,12 @@ def is_finite(w: Writer, op: Operation, x: Tensor) -> Tensor:
     if x.type.dtype not in COMPLEX:
         return w.op("is_finite", [x], flags)
     return w.binary("and", *[w.op("is_finite", [w.part(name, x)], flags) for name in ("real", "imag")])
+
+
+def sign_bit(w: Writer, op: Operation, x: Tensor) -> Tensor:
+    """Whether the same bits are a negative integer."""
+    bits = w.op("bitcast_convert", [x], x.type.with_dtype(np.dtype(f"i{x.type.dtype.itemsize}")))
+    return w.compare(bits, w.full(bits.type, 0), "lt")
 
 
 def compare(w: Writer, op: Operation, x: Tensor, y: Tensor) -> Tensor:

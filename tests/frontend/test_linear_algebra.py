@@ -143,7 +143,37 @@ def test_complex_eigenvectors_enter_a_gradient_only_by_what_their_phase_does_not
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(4, 2), (2, 4), (3, 4, 2), (0, 3, 2), (3, 0)])
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_full_factors_are_unitary_and_give_the_matrix_back(shape: tuple[int, ...], dtype: Any) -> None:
+    a = RANDOM.normal(size=shape).astype(dtype)
+    if dtype is np.complex128:
+        a = a + 1j * RANDOM.normal(size=shape)
+    rows, columns = shape[-2:]
+    q, r = mx.jit(lambda a: tuple(np.linalg.qr(a, mode="complete")))(a)
+    u, s, vh = mx.jit(lambda a: tuple(np.linalg.svd(a)))(a)
+    for unitary, size in ((q, rows), (u, rows), (vh, columns)):
+        assert unitary.shape == (*shape[:-2], size, size)
+        product = unitary @ np.conj(np.swapaxes(unitary, -1, -2))
+        np.testing.assert_allclose(product, np.broadcast_to(np.eye(size), product.shape), atol=1e-14)
+    np.testing.assert_allclose(q @ r, a, atol=1e-14)
+    count = min(rows, columns)
+    np.testing.assert_allclose(u[..., :count] * s[..., None, :] @ vh[..., :count, :], a, atol=1e-14)
+
+
 # --- errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: np.linalg.svd(x)[2], lambda x: np.linalg.qr(x.T, mode="complete")[0]], ids=["svd", "qr"]
+)
+def test_the_further_columns_of_full_factors_have_no_derivative(function: Any) -> None:
+    x = RANDOM.normal(size=(2, 3))
+    with pytest.raises(mx.MixadError, match=r"no derivative rule for its operand 'q', at .*test_linear_algebra.py"):
+        mx.grad(lambda x: np.sum(function(x)))(x)
+    values = mx.grad(lambda x: np.sum(np.linalg.svd(x)[1]))(x)
+    u, _, vh = np.linalg.svd(x, full_matrices=False)
+    np.testing.assert_allclose(values, u @ vh, atol=1e-14)
 
 
 @pytest.mark.parametrize("function", [np.linalg.inv, lambda a: np.linalg.solve(a, np.ones(3))])
@@ -164,8 +194,6 @@ def test_an_indefinite_matrix_has_no_cholesky_factor() -> None:
         (lambda x: np.linalg.inv(x[:2]), "must be square"),
         (lambda x: np.linalg.inv(x[0]), "needs 2 or more"),
         (lambda x: np.linalg.solve(x, np.ones(4)), "needs 3 rows"),
-        (lambda x: np.linalg.svd(x[:2]), "full_matrices=False"),
-        (lambda x: np.linalg.qr(x[:, :2], mode="complete"), "mode='reduced'"),
         (lambda x: np.linalg.qr(x, mode="raw"), "mode='raw' is not traced"),
         (lambda x: np.linalg.inv(x.astype(np.float16)), "float32 or wider"),
         (lambda x: np.linalg.norm(x, 5), "it is 'fro', 'nuc'"),

@@ -148,7 +148,7 @@ for _name in ("fft", "ifft", "rfft", "irfft"):
         (f"fft.{_name}", "C2"): ([_t(3, 0)], {"axis": 1, **_size}),
         (f"fft.{_name}", "C3"): ([_t(3, dtype=np.float16)], {"axis": 0, **_size}),
     }
-for _name in ("solve", "det", "slogdet", "cholesky", "qr", "eigh", "eig", "svd", "pinv"):
+for _name in ("solve", "det", "slogdet", "cholesky", "qr", "complement", "eigh", "eig", "svd", "pinv"):
     _cutoff = {"cutoff": 1e-9} if _name == "pinv" else {}
     _more = [_t(3, 1)] if _name == "solve" else []
     EXPLICIT |= {

@@ -134,7 +134,7 @@ def test_jvp_is_the_directional_derivative(definition, sample, dtype):
         assert not any(pushed)
         return
     if not any(pushed):
-        assert definition.rules.cls.piecewise_constant
+        assert definition.rules.cls.piecewise_constant or all(fixed)
         pushed = [zeros(Builder(graph), result.type) for result in op.results]
     assert [tangent.type for tangent in pushed] == [result.type for result in op.results]
     graph.set_outputs(pushed)

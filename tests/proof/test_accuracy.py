@@ -25,6 +25,7 @@ MEANINGS = {
     "atan2": lambda x, y: mpmath.atan2(x, y),
     "maximum": max,
     "minimum": min,
+    "next_after": lambda x, y: x,
     "remainder": lambda x, y: x - y * mpmath.floor(x / y),
     "mul_no_nan": operator.mul,
     "lgamma": mpmath.loggamma,
@@ -39,7 +40,7 @@ MEANINGS = {
     "entr": lambda x: -x * mpmath.log(x),
     "dawsn": lambda x: mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(-x * x) * mpmath.erfi(x),
 }
-STEPS = ("sign", "floor", "ceil", "round", "trunc", "floor_divide", "is_finite")
+STEPS = ("sign", "floor", "ceil", "round", "trunc", "floor_divide", "is_finite", "sign_bit")
 ELEMENTWISE = [
     definition
     for definition in OPERATIONS.values()
