@@ -1,6 +1,6 @@
 """MindSpore, in its PyNative mode, through `mindspore.numpy`.
 
-Its graph mode reads the source of what it compiles and refuses these programs' containers and closures; capturing them
+Its graph mode reads the source of what it compiles and was not tried on these programs; capturing them
 from bytecode (`mindspore.jit(capture_mode="bytecode")`) ended the whole process in MindSpore 2.10.
 """
 
