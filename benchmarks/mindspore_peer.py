@@ -15,7 +15,7 @@ import numpy as np
 from optree import tree_flatten, tree_map, tree_unflatten
 
 from .loops import unrolled
-from .peers import Function, Library
+from .peers import Function, Library, gradient_of, reverse_over_reverse
 from .threads import THREADS
 
 mindspore.device_context.cpu.op_tuning.threads_num(THREADS)
@@ -51,16 +51,7 @@ def value_and_grad(function: Function, argnums: Any = 0, has_aux: bool = False) 
     return run
 
 
-def grad(function: Function, argnums: Any = 0) -> Function:
-    both = value_and_grad(function, argnums)
-    return lambda *arguments: both(*arguments)[1]
-
-
-def hvp(function: Function) -> Function:
-    def run(x: Any, v: Any, *rest: Any) -> Any:
-        return grad(lambda p: mnp.sum(grad(function)(p, *rest) * v))(x)
-
-    return run
+grad = gradient_of(value_and_grad)
 
 
 def ready(result: Any) -> Any:
@@ -75,7 +66,7 @@ def libraries() -> list[Library]:
             numpy=mnp,
             grad=grad,
             value_and_grad=value_and_grad,
-            hvp=hvp,
+            hvp=reverse_over_reverse(mnp, grad),
             vjp=mindspore.vjp,
             jacfwd=mindspore.jacfwd,
             scan=unrolled(mnp.stack),

@@ -35,6 +35,25 @@ def forward_over_reverse(jvp: Function, grad: Function) -> Callable[[Function], 
     return product
 
 
+def gradient_of(value_and_grad: Function) -> Function:
+    """``grad`` of a library whose ``value_and_grad`` is written for it."""
+
+    def grad(function: Function, argnums: Any = 0) -> Function:
+        both = value_and_grad(function, argnums)
+        return lambda *arguments: both(*arguments)[1]
+
+    return grad
+
+
+def reverse_over_reverse(numpy: Any, grad: Function) -> Callable[[Function], Function]:
+    """The derivative of <gradient, v>: of ``f(x, *rest)`` a function of (x, v, *rest)."""
+
+    def product(function: Function) -> Function:
+        return lambda x, v, *rest: grad(lambda p: numpy.sum(grad(function)(p, *rest) * v))(x)
+
+    return product
+
+
 @dataclass(frozen=True)
 class Library:
     """One library's namespace and transformations.

@@ -15,7 +15,7 @@ import torch
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from .loops import unrolled
-from .peers import Function, Library, forward_over_reverse
+from .peers import Function, Library, forward_over_reverse, gradient_of, reverse_over_reverse
 from .threads import THREADS
 
 torch.set_num_threads(THREADS)
@@ -74,18 +74,7 @@ def value_and_grad(function: Function, argnums: Any = 0, has_aux: bool = False) 
     return run
 
 
-def grad(function: Function, argnums: Any = 0) -> Function:
-    both = value_and_grad(function, argnums)
-    return lambda *arguments: both(*arguments)[1]
-
-
-def hvp(function: Function) -> Function:
-    """The derivative of <gradient, v>: reverse over reverse, as torch.autograd.functional.hvp."""
-
-    def run(x: Any, v: Any, *rest: Any) -> Any:
-        return grad(lambda p: torch.sum(grad(function)(p, *rest) * v))(x)
-
-    return run
+grad = gradient_of(value_and_grad)
 
 
 def vjp(function: Function, *primals: Any) -> Any:
@@ -118,7 +107,7 @@ def libraries() -> list[Library]:
         name="PyTorch",
         grad=grad,
         value_and_grad=value_and_grad,
-        hvp=hvp,
+        hvp=reverse_over_reverse(torch, grad),
         vjp=vjp,
         jacfwd=torch.func.jacfwd,
         scan=unrolled(torch.stack),

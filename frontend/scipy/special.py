@@ -34,51 +34,33 @@ def _routine(name: str, operation: str, *args: Any, **attributes: Any) -> Traced
     return emit(operation, *real_operands(name, *args), **attributes)
 
 
-def _one(name: str, operation: str, doc: str, **attributes: Any) -> Callable[..., Any]:
-    def traced(x: Any) -> TracedArray:
-        return _routine(name, operation, x, **attributes)
-
+def _define(name: str, doc: str, traced: Callable[..., Any]) -> Callable[..., Any]:
+    """Publish ``traced`` as SciPy's function of that name."""
     traced.__name__ = traced.__qualname__ = name
-    traced.__doc__ = f"As `scipy.special.{name}`: {doc}."
+    traced.__doc__ = f"As `scipy.special.{name}`{doc}."
     return _publish(traced)
+
+
+def _one(name: str, operation: str, doc: str, **attributes: Any) -> Callable[..., Any]:
+    return _define(name, f": {doc}", lambda x: _routine(name, operation, x, **attributes))
 
 
 def _ordered(name: str, operation: str, doc: str) -> Callable[..., Any]:
-    def traced(v: Any, x: Any) -> TracedArray:
-        return _routine(name, operation, v, x)
-
-    traced.__name__ = traced.__qualname__ = name
-    traced.__doc__ = f"As `scipy.special.{name}`: {doc}. The derivative by the first argument is refused."
-    return _publish(traced)
+    doc = f": {doc}. The derivative by the first argument is refused"
+    return _define(name, doc, lambda v, x: _routine(name, operation, v, x))
 
 
 def _of_order(name: str, operation: str, order: float, doc: str) -> Callable[..., Any]:
-    def traced(x: Any) -> TracedArray:
-        return _routine(name, operation, order, x)
-
-    traced.__name__ = traced.__qualname__ = name
-    traced.__doc__ = f"As `scipy.special.{name}`: {doc}."
-    return _publish(traced)
+    return _define(name, f": {doc}", lambda x: _routine(name, operation, order, x))
 
 
 def _pair(name: str, operation: str, doc: str) -> Callable[..., Any]:
-    def traced(x: Any, y: Any) -> TracedArray:
-        return _routine(name, operation, x, y)
-
-    traced.__name__ = traced.__qualname__ = name
-    traced.__doc__ = f"As `scipy.special.{name}`: {doc}."
-    return _publish(traced)
+    return _define(name, f": {doc}", lambda x, y: _routine(name, operation, x, y))
 
 
 def _plain(name: str, operation: str, doc: str) -> Callable[..., Any]:
     """A function that NumPy computes."""
-
-    def traced(x: Any) -> TracedArray:
-        return emit(operation, *real_operands(name, x))
-
-    traced.__name__ = traced.__qualname__ = name
-    traced.__doc__ = f"As `scipy.special.{name}`: {doc}."
-    return _publish(traced)
+    return _define(name, f": {doc}", lambda x: emit(operation, *real_operands(name, x)))
 
 
 # --- gamma and relatives -------------------------------------------------------------------------
@@ -339,9 +321,7 @@ def _of_numpy(name: str, ufunc: Any) -> Callable[..., Any]:
     def traced(x: Any) -> Any:
         return ufunc(real_operands(name, x)[0] if isinstance(ufunc, np.ufunc) else as_traced(x))
 
-    traced.__name__ = traced.__qualname__ = name
-    traced.__doc__ = f"As `scipy.special.{name}`, which is `numpy.{ufunc.__name__}`."
-    return _publish(traced)
+    return _define(name, f", which is `numpy.{ufunc.__name__}`", traced)
 
 
 expm1 = _of_numpy("expm1", np.expm1)
