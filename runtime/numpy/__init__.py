@@ -14,7 +14,9 @@ from ...ir.module import Module
 from ..backend import register_backend
 from ..program import Program
 from ..support import SupportTable
+from . import blocks as _blocks  # noqa: F401  writes kernels
 from .codegen import Codegen
+from .pool import Kernel
 from .table import support_table
 
 
@@ -23,6 +25,7 @@ class NumPyBackend:
 
     name = "numpy"
     pipeline = "expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
+    lowering = "fuse,tile"
 
     @property
     def support(self) -> SupportTable:
@@ -37,6 +40,9 @@ class NumPyBackend:
         code = compile(source, filename, "exec")
         namespace: dict[str, Any] = codegen.namespace
         exec(code, namespace)
+        for name, (functions, rest) in codegen.kernels.items():
+            blocks, *left = (namespace[function] for function in functions)
+            namespace[name] = Kernel(blocks, left[0] if left else None, *rest)
         if annotate:
             linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         return Program(_quiet(namespace["program"]), source, self.name)

@@ -17,6 +17,7 @@ from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import bfloat16
 from ...ops.definition import Rules
+from ...ops.kernel import FUSED
 from .control import CONTROL
 from .table import LOWERINGS, Lowering, template_of
 
@@ -36,6 +37,8 @@ class Codegen:
         self.namespace: dict[str, Any] = {"np": np, "bfloat16": bfloat16.type} if outer is None else outer.namespace
         self.sources: list[str] = [] if outer is None else outer.sources
         self.functions: dict[str, str] = {} if outer is None else outer.functions
+        #: What runs a kernel, by name: the functions for a block and for what is left, and what `Kernel` takes besides.
+        self.kernels: dict[str, tuple[list[str], tuple[Any, ...]]] = {} if outer is None else outer.kernels
         self.lines: list[str] = []
         self._variables = 0
         #: The variable that holds a value at its full shape.
@@ -139,7 +142,8 @@ class Codegen:
             self._broadcast(op)
         elif op.name in CONTROL:
             CONTROL[op.name](self, op)
-            self._borrowed.update(op.results)
+            if op.definition is not FUSED:
+                self._borrowed.update(op.results)
         else:
             self._general(op)
 

@@ -26,11 +26,13 @@ Template = str | Callable[[Operation], str | None] | None
 @dataclass(frozen=True)
 class Lowering:
     """One row: how the operation is written. ``view`` where the result shares the operand's memory. ``kernel`` is
-    called where there is no template, in place of the reference meaning."""
+    called where there is no template, in place of the reference meaning. ``into`` writes the result to ``{out}``; a
+    NumPy function that is the reference meaning does without being told."""
 
     template: Template = None
     view: bool = False
     kernel: Callable[..., Any] | None = None
+    into: Template = None
 
 
 def template_of(op: Operation) -> str | None:
@@ -44,9 +46,26 @@ def template_of(op: Operation) -> str | None:
     return None
 
 
-def _mul_no_nan(x: Any, y: Any) -> Any:
+def into_of(op: Operation) -> str | None:
+    """The code of one operation whose result goes to memory that is there, ``{out}``; None where nothing writes so."""
+    row = LOWERINGS.get(op.name, Lowering())
+    if row.into is not None:
+        return row.into(op) if callable(row.into) else row.into
+    meaning = op.definition.rules.evaluate
+    if isinstance(meaning, np.ufunc):
+        return f"np.{meaning.__name__}({', '.join(f'{{{index}}}' for index in range(meaning.nin))}, out={{out}})"
+    return None
+
+
+def is_view(op: Operation) -> bool:
+    """Whether the result may show the first operand's memory."""
+    row = LOWERINGS.get(op.name)
+    return op.name == "tensor.broadcast_in_dim" or (row is not None and row.view)
+
+
+def _mul_no_nan(x: Any, y: Any, out: Any = None) -> Any:
     """The product, mended only where it has to be: a finite sum shows that nothing is NaN or infinite."""
-    product = np.asarray(x * y)
+    product = np.asarray(np.multiply(x, y, out))
     if not np.isfinite(np.add.reduce(product, axis=None)):
         np.copyto(product, 0, where=np.equal(x, 0))
     return product
@@ -70,7 +89,39 @@ def _reduction(ufunc: str) -> Template:
     return template
 
 
+def _into_call(template: Template) -> Template:
+    """A call like the template's with one more argument, ``out``."""
+
+    def into(op: Operation) -> str | None:
+        text = template(op) if callable(template) else template
+        return None if text is None or not op.result.type.rank else f"{text[:-1]}, out={{out}})"
+
+    return into
+
+
 _DIRECTIONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+_COMPARISONS: Final = {
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+
+
+def _compare_into(op: Operation) -> str:
+    return f"np.{_COMPARISONS[op.attributes['direction']]}({{0}}, {{1}}, out={{out}})"
+
+
+def _contract_into(op: Operation) -> str | None:
+    text = _contract(op)
+    if text is None or not op.result.type.rank:
+        return None
+    first, _, second = text.partition(" @ ")
+    return f"np.matmul({first}, {second}, out={{out}})"
 
 
 def _compare(op: Operation) -> str:
@@ -142,8 +193,8 @@ def _contract(op: Operation) -> str | None:
     return f"{first} @ {second}"
 
 
-def _dtype_text(op: Operation) -> str:
-    dtype = op.result.type.dtype
+def dtype_text(dtype: np.dtype[Any]) -> str:
+    """How the generated source names an element type."""
     return "bfloat16" if DTYPE_NAMES[dtype] == "bf16" else f"np.{dtype.name if dtype.kind != 'b' else 'bool_'}"
 
 
@@ -153,23 +204,26 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.sub": Lowering(_arithmetic("-", but_for="b")),
     "tensor.mul": Lowering(_arithmetic("*", but_for="b")),
     "tensor.div": Lowering(_arithmetic("/", but_for="biu")),
-    "tensor.compare": Lowering(_compare),
+    "tensor.compare": Lowering(_compare, into=_compare_into),
     "tensor.logical_and": Lowering("{0} & {1}"),
     "tensor.logical_or": Lowering("{0} | {1}"),
     "tensor.logical_xor": Lowering("{0} ^ {1}"),
     "tensor.select": Lowering("np.where({0}, {1}, {2})"),
-    "tensor.reduce_sum": Lowering(_reduction("add")),
-    "tensor.reduce_prod": Lowering(_reduction("multiply")),
-    "tensor.reduce_max": Lowering(_reduction("maximum")),
-    "tensor.reduce_min": Lowering(_reduction("minimum")),
+    "tensor.reduce_sum": Lowering(_reduction("add"), into=_into_call(_reduction("add"))),
+    "tensor.reduce_prod": Lowering(_reduction("multiply"), into=_into_call(_reduction("multiply"))),
+    "tensor.reduce_max": Lowering(_reduction("maximum"), into=_into_call(_reduction("maximum"))),
+    "tensor.reduce_min": Lowering(_reduction("minimum"), into=_into_call(_reduction("minimum"))),
     "tensor.reshape": Lowering(lambda op: f"{{0}}.reshape({op.result.type.shape})", view=True),
     "tensor.transpose": Lowering(lambda op: f"{{0}}.transpose({op.attributes['permutation']})", view=True),
     "tensor.slice": Lowering(_slice, view=True),
     "tensor.reverse": Lowering(_reverse, view=True),
-    "tensor.concatenate": Lowering(_concatenate),
+    "tensor.concatenate": Lowering(_concatenate, into=_into_call(_concatenate)),
     "tensor.gather": Lowering(_gather),
-    "tensor.contract": Lowering(_contract),
-    "tensor.convert": Lowering(lambda op: f"{{0}}.astype({_dtype_text(op)})"),
+    "tensor.contract": Lowering(_contract, into=_contract_into),
+    "tensor.convert": Lowering(
+        lambda op: f"{{0}}.astype({dtype_text(op.result.type.dtype)})",
+        into="np.copyto({out}, {0}, casting='unsafe')",
+    ),
     "ad.barrier": Lowering("{0}", view=True),
     "ad.stop_gradient": Lowering("{0}", view=True),
     "ad.mul_no_nan": Lowering(kernel=_mul_no_nan),
