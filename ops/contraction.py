@@ -7,18 +7,21 @@ import math
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ..ir.builder import Builder
 from ..ir.errors import ShapeConstraint
-from ..ir.graph import Value
+from ..ir.graph import Operation, Value
 from ..ir.types import FLOATING, TensorType
 from .definition import Array, Op, operation, sample
 from .elementwise import NUMERIC, check_dtype
 from .reductions import widened
 from .shape import check_same_dtype
+
+#: The operations that sum products.
+PRODUCTS: Final = frozenset(("tensor.contract", "ad.contract_no_nan"))
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,17 @@ def parse_spec(spec: str) -> Labels:
     if wrong:
         raise ShapeConstraint("C4", f"spec is {spec!r}: {wrong}")
     return Labels(x, y, out)
+
+
+def multiply_adds(op: Operation) -> int:
+    """The points of a contraction's iteration space; 0 for any other operation."""
+    if op.name not in PRODUCTS:
+        return 0
+    labels = parse_spec(op.attributes["spec"])
+    sizes: dict[str, int] = {}
+    for names, value in zip((labels.x, labels.y), op.operands, strict=True):
+        sizes.update(zip(names, value.type.shape, strict=True))
+    return math.prod(sizes.values())
 
 
 @dataclass(frozen=True)

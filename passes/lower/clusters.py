@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...ir.graph import Graph, Operation, Value
+from ...ops.contraction import PRODUCTS
 from ...ops.kernel import WHOLE
 from .iteration import COMBINED, Iteration, iteration
 
-PRODUCTS: Final = frozenset(("tensor.contract", "ad.contract_no_nan"))
 #: An outer axis is cut, even where an inner one is longer, if it has this many points ...
 OUTER_POINTS: Final = 4
 #: ... of at most this many elements each.

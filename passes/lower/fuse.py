@@ -8,14 +8,19 @@ from typing import Final
 
 from ...ir.graph import Graph, Operation, Value, copy_operations
 from ...ir.module import Module
-from ...ops.kernel import FUSED
+from ...ops.contraction import PRODUCTS, multiply_adds
+from ...ops.kernel import FUSED, WHOLE
 from ..manager import Pass, PassLog, register_pass
-from .clusters import PRODUCTS, Cluster, Clustering, Limits, is_repeated
+from .clusters import Cluster, Clustering, Limits, is_repeated
 
 #: Operations that only rename elements: a cluster of nothing else saves no pass over the data.
 _MOVES: Final = frozenset(
     ("tensor.reshape", "tensor.transpose", "tensor.slice", "tensor.reverse", "tensor.concatenate", "tensor.pad")
 )
+
+
+#: Products of as many multiply-adds are worth threads for themselves.
+PRODUCT: Final = 1 << 23
 
 
 @register_pass("fuse")
@@ -29,7 +34,7 @@ class Fuse(Pass):
 
     min_elements: int = 32768
     max_operations: int = 400
-    max_sum: int = 4_194_304
+    max_sum: int = 262_144
     contractions: bool = True
 
     def run(self, module: Module, log: PassLog) -> bool:
@@ -49,8 +54,9 @@ class Fuse(Pass):
 def _is_worthwhile(cluster: Cluster, least: int) -> bool:
     """Whether running the operations together saves passes over memory, or gives several threads work."""
     working = [op for op in cluster.ops if op.name not in _MOVES]
-    if not working or all(op.name in PRODUCTS for op in working):
-        return False
+    if all(op.name in PRODUCTS for op in working):
+        cut = not any(cluster.axes[op.result] == WHOLE for op in working)
+        return cut and sum(map(multiply_adds, working)) >= PRODUCT
     return len(working) > 1 or max(value.type.size for value in working[0].operands) >= 4 * least
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
+from ...ops.contraction import PRODUCTS
 from ...ops.kernel import FUSED, WHOLE, Fused
 from ..manager import Pass, PassLog, register_pass
 from .iteration import walked
@@ -17,6 +18,7 @@ class Tile(Pass):
     """Choose each kernel's ``block``, so that what a block holds stays in a cache of ``cache`` bytes, and ``chunk``.
 
     A block has at least ``least`` elements in its largest value, since each call has its cost, and at most ``most``.
+    A kernel of nothing but products has ``products`` blocks.
     The dimension is cut into at most ``chunks`` chunks, so many that their sums need at most ``sums`` bytes. None of
     this depends on the number of threads, so sums do not either.
     """
@@ -25,6 +27,7 @@ class Tile(Pass):
     least: int = 8192
     most: int = 65536
     chunks: int = 16
+    products: int = 8
     sums: int = 33_554_432
 
     def run(self, module: Module, log: PassLog) -> bool:
@@ -44,6 +47,8 @@ class Tile(Pass):
         elements, live = _footprint(fused.region, axes, extent)
         rows = int(self.cache / live) if live else extent
         rows = max(min(rows, int(self.most / elements)), int(self.least / elements), 1)
+        if all(each.name in PRODUCTS for each in fused.region):
+            rows = -(-extent // self.products)  # BLAS has blocks of its own
         rows = _even(min(rows, extent), extent)
         summed = sum(value.type.nbytes for value, axis in zip(op.results, fused.results, strict=True) if axis == WHOLE)
         chunks = max(1, min(self.chunks, self.sums // summed if summed else self.chunks))

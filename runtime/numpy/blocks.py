@@ -31,7 +31,7 @@ def emit_kernel(codegen: Codegen, op: Operation) -> None:
             names.append(f"kernel{number}{suffix}")
             codegen.sources.append(block.function(names[-1]))
             nbytes = max(nbytes, block.nbytes)
-    codegen.kernels[f"run{number}"] = names, (fused.extent, fused.block, fused.chunk, nbytes, _calls_blas(fused))
+    codegen.kernels[f"run{number}"] = names, (fused.extent, fused.block, fused.chunk, nbytes)
     results = _allocate(codegen, op, fused)
     arguments = ", ".join([*(codegen.full(value) for value in op.operands), *results])
     codegen.lines.append(f"run{number}({arguments})")
@@ -189,10 +189,6 @@ class Block(Codegen):
 
 def _part(name: str, axis: int, points: int) -> str:
     return f"{name}[{':, ' * axis}i:i + {points}]"
-
-
-def _calls_blas(fused: Fused) -> bool:
-    return any(op.name in ("tensor.contract", "ad.contract_no_nan") for op in fused.region)
 
 
 CONTROL[FUSED.name] = emit_kernel

@@ -16,6 +16,7 @@ from ...ir.attributes import Dense
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import bfloat16
+from ...ops.contraction import multiply_adds
 from ...ops.definition import Rules
 from ...ops.kernel import FUSED
 from .control import CONTROL
@@ -23,6 +24,8 @@ from .table import LOWERINGS, Lowering, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
+#: BLAS takes several threads for products of as many multiply-adds, or not much more.
+THREADED_FROM: Final = 1 << 14
 _PLAIN: Final = Lowering()
 
 
@@ -56,6 +59,13 @@ class Codegen:
         """The whole source, which ends in ``def program(...)``."""
         self.sources.append(self._function("program", self._results))
         return "\n\n".join(self.sources)
+
+    @property
+    def calls_blas(self) -> bool:
+        """Whether the program has a product for which BLAS takes several threads."""
+        graphs = [self.graph, *(self.module[name] for name in self.functions)]
+        regions = [region for graph in graphs for op in graph for region in op.regions]
+        return any(multiply_adds(op) >= THREADED_FROM for graph in (*graphs, *regions) for op in graph)
 
     def inner(self, name: str) -> str:
         """The Python name of a function of the module, which is written before this one."""

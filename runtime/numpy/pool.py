@@ -6,9 +6,9 @@ import functools
 import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,8 +39,23 @@ def _workers() -> ThreadPoolExecutor:
 
 
 @functools.cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+def _blas() -> list[Any]:
+    """The loaded BLAS libraries' own switches."""
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread: kernels have threads of their own, and no product then depends on how many there are."""
+    before = [(each, each.get_num_threads()) for each in _blas()]
+    held = [(each, count) for each, count in before if count != 1]
+    for each, _ in held:
+        each.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for each, count in held:
+            each.set_num_threads(count)
 
 
 def _forget() -> None:
@@ -75,7 +90,7 @@ class Kernel:
     """A kernel of ``extent`` points: ``blocks`` runs whole blocks of ``block`` points, ``rest`` what is left behind.
 
     Threads take ``chunk`` points at a time. Which chunk sums what is fixed, so results do not depend on the number of
-    threads. ``nbytes`` is the scratch memory of a block; ``products`` says whether BLAS is called.
+    threads. ``nbytes`` is the scratch memory of a block.
     """
 
     blocks: Chunk
@@ -84,7 +99,6 @@ class Kernel:
     block: int
     chunk: int
     nbytes: int
-    products: bool
 
     def __call__(self, *arrays: np.ndarray[Any, Any]) -> None:
         """Run on inputs, outputs and sums."""
@@ -94,16 +108,15 @@ class Kernel:
         if helpers == 0:
             self._work(remaining, arrays)
             return
-        with _blas().limit(limits=1) if self.products else nullcontext():
-            shared = _Shared(remaining)
-            futures: list[Future[None]] = [_workers().submit(self._help, shared, arrays) for _ in range(helpers)]
-            try:
-                self._work(shared, arrays)
-            finally:
-                shared.stop()
-                for future in futures:
-                    if not future.cancel():
-                        future.result()
+        shared = _Shared(remaining)
+        futures: list[Future[None]] = [_workers().submit(self._help, shared, arrays) for _ in range(helpers)]
+        try:
+            self._work(shared, arrays)
+        finally:
+            shared.stop()
+            for future in futures:
+                if not future.cancel():
+                    future.result()
 
     def _help(self, chunks: Any, arrays: tuple[Any, ...]) -> None:
         with np.errstate(all="ignore"):

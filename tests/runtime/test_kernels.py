@@ -72,7 +72,7 @@ def test_an_error_in_any_chunk_is_raised_once_and_the_rest_is_left():
         if number == 1:
             raise MemoryError(f"chunk {number}")
 
-    kernel = Kernel(fail, None, 64, 1, 4, 0, True)
+    kernel = Kernel(fail, None, 64, 1, 4, 0)
     for _ in range(20):
         ran.clear()
         with pytest.raises(MemoryError, match="chunk 1"):
@@ -89,7 +89,7 @@ def test_every_chunk_runs_once_with_its_own_points_and_errors_are_quiet():
 
     rest = []
     with np.errstate(all="ignore"):
-        Kernel(note, lambda *given: rest.append(given[:3]), 103, 5, 20, 100, False)()
+        Kernel(note, lambda *given: rest.append(given[:3]), 103, 5, 20, 100)()
     assert sorted(found) == [(i, 20 * i, min(20 * i + 20, 100), "ignore", True, 0) for i in range(5)]
     assert rest == [(5, 100, 103)]
 
