@@ -50,12 +50,14 @@ class Cluster:
 @dataclass(frozen=True)
 class Limits:
     """What fusion may do: the least elements of a value worth cutting, the most operations of a cluster, the most
-    bytes of a sum over blocks, and whether contractions take part."""
+    bytes of a sum over blocks, whether contractions take part, and whether it starts from the longest axis rather than
+    from the outermost."""
 
     elements: int
     operations: int
     sums: int
     contractions: bool
+    longest: bool = False
 
 
 class Clustering:
@@ -140,7 +142,7 @@ class Clustering:
         kept = [label for label in sizes if label in plan.result]
         for label in kept:
             points, elements = sizes[label]
-            if points >= OUTER_POINTS and elements <= POINT_ELEMENTS:
+            if points >= OUTER_POINTS and elements <= POINT_ELEMENTS and not self.limits.longest:
                 return label
         summed = [label for label in sizes if label not in plan.result] if self._can_sum(op) else []
         return max((*kept, *summed), key=lambda label: sizes[label][0] * (8 if label in kept else 1), default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from ...ir.graph import Graph, Operation, Value, copy_operations
@@ -38,10 +39,9 @@ class Fuse(Pass):
     contractions: bool = True
 
     def run(self, module: Module, log: PassLog) -> bool:
-        limits = Limits(self.min_elements, self.max_operations, self.max_sum, self.contractions)
         kernels = fused = 0
         for graph in module:
-            clusters = [each for each in Clustering(graph, limits).found() if _is_worthwhile(each, self.min_elements)]
+            clusters = min((self._clusters(graph, longest) for longest in (False, True)), key=partial(_traffic, graph))
             if clusters:
                 _rewrite(graph, clusters)
                 kernels += len(clusters)
@@ -49,6 +49,24 @@ class Fuse(Pass):
         log.count("kernels", kernels)
         log.count("operations", fused)
         return kernels > 0
+
+    def _clusters(self, graph: Graph, longest: bool) -> list[Cluster]:
+        limits = Limits(self.min_elements, self.max_operations, self.max_sum, self.contractions, longest)
+        return [each for each in Clustering(graph, limits).found() if _is_worthwhile(each, self.min_elements)]
+
+
+def _traffic(graph: Graph, clusters: Sequence[Cluster]) -> int:
+    """The bytes that operations and clusters read and write."""
+    total = 0
+    members = {op for cluster in clusters for op in cluster.ops}
+    for cluster in clusters:
+        own = set(cluster.ops)
+        total += sum(value.type.nbytes for value in cluster.inputs)
+        total += sum(op.result.type.nbytes for op in cluster.ops if _is_read(graph, op.result, own))
+    for op in graph:
+        if op not in members and not is_repeated(op):
+            total += sum(value.type.nbytes for value in (*op.operands, *op.results))
+    return total
 
 
 def _is_worthwhile(cluster: Cluster, least: int) -> bool:

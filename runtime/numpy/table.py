@@ -16,6 +16,7 @@ import numpy as np
 from ...ir.definition import registered
 from ...ir.graph import Operation
 from ...ir.types import COMPLEX, DTYPE_NAMES
+from ...ops.contraction import parse_spec
 from ..support import Support, SupportTable
 from .control import CONTROL
 
@@ -116,14 +117,6 @@ def _compare_into(op: Operation) -> str:
     return f"np.{_COMPARISONS[op.attributes['direction']]}({{0}}, {{1}}, out={{out}})"
 
 
-def _contract_into(op: Operation) -> str | None:
-    text = _contract(op)
-    if text is None or not op.result.type.rank:
-        return None
-    first, _, second = text.partition(" @ ")
-    return f"np.matmul({first}, {second}, out={{out}})"
-
-
 def _compare(op: Operation) -> str:
     return f"{{0}} {_DIRECTIONS[op.attributes['direction']]} {{1}}"
 
@@ -170,27 +163,58 @@ def _gather(op: Operation) -> str | None:
     return "{0}[" + ", ".join(f"{{{index + 1}}}" for index in range(len(axes))) + "]"
 
 
+def _factors(op: Operation) -> tuple[str, str, tuple[int, ...]] | None:
+    """The two operands of a product that BLAS takes as it is, transposed where that costs nothing, and the order in
+    which the product's axes are the result's: of vectors and matrices, or of stacks of matrices."""
+    if op.operands[0].type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):
+        return None
+    labels = parse_spec(op.attributes["spec"])
+    stacked = [label for label in labels.out if label in labels.x and label in labels.y]
+    inner = [label for label in labels.x if label in labels.y and label not in labels.out]
+    rows = [label for label in labels.x if label not in labels.y]
+    columns = [label for label in labels.y if label not in labels.x]
+    if len(inner) != 1 or len(rows) > 1 or len(columns) > 1 or not set(rows + columns) <= set(labels.out):
+        return None
+    if stacked and not (rows and columns):
+        return None
+    order = "".join(stacked + rows + columns)
+    first = _arranged("{0}", labels.x, "".join(stacked + rows + inner))
+    second = _arranged("{1}", labels.y, "".join(stacked + inner + columns))
+    if labels.out == "".join(stacked + columns + rows) != order:
+        order = labels.out
+        first, second = (
+            _arranged("{1}", labels.y, "".join(stacked + columns + inner)),
+            _arranged("{0}", labels.x, "".join(stacked + inner + rows)),
+        )
+    return first, second, tuple(order.index(label) for label in labels.out)
+
+
+def _arranged(operand: str, labels: str, order: str) -> str:
+    if labels == order:
+        return operand
+    if len(order) == 2:
+        return f"{operand}.T"
+    return f"{operand}.transpose({tuple(labels.index(label) for label in order)})"
+
+
 def _contract(op: Operation) -> str | None:
-    """A product that BLAS takes as it is: of vectors and matrices, transposed where that costs nothing."""
-    x = op.operands[0]
-    inputs, _, out = op.attributes["spec"].partition("->")
-    left, _, right = inputs.partition(",")
-    if x.type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):
+    factors = _factors(op)
+    if factors is None:
         return None
-    shared = set(left) & set(right)
-    if len(left) not in (1, 2) or len(right) not in (1, 2) or len(shared) != 1 or shared & set(out):
+    first, second, order = factors
+    product = f"{first} @ {second}"
+    return product if order == tuple(range(len(order))) else f"({product}).transpose({order})"
+
+
+def _contract_into(op: Operation) -> str | None:
+    factors = _factors(op)
+    if factors is None or not op.result.type.rank:
         return None
-    (label,) = shared
-    free = [each for each in left + right if each != label]
-    if sorted(out) != sorted(free):
-        return None
-    first = "{0}" if left[-1] == label else "{0}.T"
-    second = "{1}" if right[0] == label else "{1}.T"
-    if list(out) == free:
-        return f"{first} @ {second}"
-    first = "{1}" if right[-1] == label else "{1}.T"
-    second = "{0}" if left[0] == label else "{0}.T"
-    return f"{first} @ {second}"
+    first, second, order = factors
+    target = "{out}"
+    if order != tuple(range(len(order))):
+        target += f".transpose({tuple(order.index(axis) for axis in range(len(order)))})"
+    return f"np.matmul({first}, {second}, out={target})"
 
 
 def dtype_text(dtype: np.dtype[Any]) -> str:
