@@ -25,7 +25,7 @@ class NumPyBackend:
 
     name = "numpy"
     pipeline = "expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
-    lowering = "fuse,tile"
+    lowering = "fuse,layout,tile"
 
     @property
     def support(self) -> SupportTable:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Operation, Value
+from ...ops.contraction import PRODUCTS
 from ...ops.kernel import FUSED, WHOLE, Fused
 from ...passes.lower.arena import Lifetime, assign
 from ...passes.lower.cut import cut
 from ...passes.lower.iteration import COMBINED
 from .codegen import Codegen
 from .control import CONTROL
-from .table import dtype_text, into_of, is_view
+from .table import dtype_text, into_of, is_view, template_of
 
 
 def emit_kernel(codegen: Codegen, op: Operation) -> None:
@@ -122,6 +123,8 @@ class Block(Codegen):
 
     def _general(self, op: Operation) -> None:
         template = into_of(op) if len(op.results) == 1 else None
+        if self._is_packed(op):
+            template = f"np.copyto({{out}}, {template_of(op)})"
         if template is None:
             super()._general(op)
             return
@@ -137,6 +140,14 @@ class Block(Codegen):
             name = self._temporary(op)
         self.lines.append(template.format(*operands, out=name))
         self.names[value] = name
+
+    def _is_packed(self, op: Operation) -> bool:
+        """Whether an operand that the region transposes is brought into that order: where more than one operation
+        reads it, products aside, which BLAS takes in either order."""
+        if op.name != "tensor.transpose" or op.operands[0] not in self.graph.inputs:
+            return False
+        readers = [user for user, _ in self.graph.uses(op.result)]
+        return sum(user.name not in PRODUCTS for user in readers) > 1
 
     def _deliver(self, value: Value, index: int) -> None:
         """Bring a value to where the kernel returns it."""
@@ -155,7 +166,7 @@ class Block(Codegen):
         for op, step in self._steps.items():
             for value in op.operands:
                 last[value] = step
-                while is_view(value.owner):
+                while is_view(value.owner) and not self._is_packed(value.owner):
                     value = value.owner.operands[0]
                     last[value] = step
         return last
