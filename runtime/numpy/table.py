@@ -151,6 +151,18 @@ def _reverse(op: Operation) -> str:
     return "{0}[" + ", ".join("::-1" if axis in axes else ":" for axis in range(op.result.type.rank)) + "]"
 
 
+def _pad_into(op: Operation) -> str | None:
+    """Zeros, and the operand between them; None where elements are cut off."""
+    a, shape = op.attributes, op.operands[0].type.shape
+    if min((*a["low"], *a["high"], *a["interior"]), default=0) < 0 or not op.operands[0].type.size:
+        return None
+    parts = []
+    for low, gap, size, whole in zip(a["low"], a["interior"], shape, op.result.type.shape, strict=True):
+        stop = low + (size - 1) * (gap + 1) + 1
+        parts.append(":" if size == whole else f"{low}:{stop}" + (f":{gap + 1}" if gap else ""))
+    return f"{{out}}.fill(0); {{out}}[{', '.join(parts)}] = {{0}}" if parts else None
+
+
 def _concatenate(op: Operation) -> str:
     operands = ", ".join(f"{{{index}}}" for index in range(len(op.operands)))
     return f"np.concatenate(({operands},), axis={op.attributes['axis']})"
@@ -243,6 +255,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.reverse": Lowering(_reverse, view=True),
     "tensor.concatenate": Lowering(_concatenate, into=_into_call(_concatenate)),
     "tensor.gather": Lowering(_gather),
+    "tensor.pad": Lowering(into=_pad_into),
     "tensor.contract": Lowering(_contract, into=_contract_into),
     "tensor.convert": Lowering(
         lambda op: f"{{0}}.astype({dtype_text(op.result.type.dtype)})",
