@@ -49,6 +49,7 @@ ABSENT = {
     "linalg.complement",
     *(f"linalg.{name}" for name in ("matrix_function", "matrix_function_derivative", "polar", "lyapunov")),
     "linalg.nuclear_norm",
+    "tensor.gcd",
     *(f"tensor.bessel_{name}" for name in ("i", "ie", "j", "k", "ke", "y")),
     *(f"tensor.{name}" for name in ("erfcx", "erfcinv", "log_ndtr", "ndtri", "dawsn", "expi", "expn")),
     *(f"tensor.{name}" for name in ("gamma", "beta", "gammainc", "gammaincc", "betainc", "betaincc", "logit")),
