@@ -68,6 +68,9 @@ X = np.arange(6.0).reshape(2, 3) + 1
         (lambda x: x[0, 0].item(), TraceError, "lose its derivative"),
         (lambda x: math.sin(x[0, 0]), TraceError, r"np\.sin"),
         (lambda x: float(x[0, 0]), TraceError, r"np\.sin"),
+        (lambda x: complex(x[0, 0]), TraceError, r"astype\(complex\)"),
+        (lambda x: int(x[0, 0] + 1j), TraceError, r"np\.real"),
+        (lambda x: int(x), TraceError, "ambiguous"),
         (lambda x: 1 if x else 0, TraceError, r"\.any\(\) or \.all\(\)"),
     ],
 )
