@@ -109,9 +109,10 @@ def _signbit(x: Any) -> TracedArray:
 
 @composes(np.spacing)
 def _spacing(x: Any) -> TracedArray:
-    """The step to the next number away from zero."""
+    """The step to the next number away from zero; of float16, where NumPy's is never negative, to the next above."""
     (x,) = loop(np.spacing, x)
-    away = select(compare(x, 0, "lt"), full_like(x, -math.inf), full_like(x, math.inf))
+    down = compare(x, -math.inf, "eq") if x.dtype == np.float16 else compare(x, 0, "lt")
+    away = select(down, full_like(x, -math.inf), full_like(x, math.inf))
     return emit("sub", emit("next_after", x, away), x)
 
 

@@ -25,11 +25,10 @@ def _gcd(x: Any, y: Any) -> TracedArray:
 
 @composes(np.lcm)
 def _lcm(x: Any, y: Any) -> TracedArray:
-    x, y = loop(np.lcm, x, y)
+    x, y = (emit("abs", each) if each.dtype.kind == "i" else each for each in loop(np.lcm, x, y))
     divisor = emit("gcd", x, y)
     nothing = emit("compare", divisor, full_like(divisor, 0), direction="eq")
-    product = emit("mul", emit("floor_divide", x, select(nothing, full_like(divisor, 1), divisor)), y)
-    return emit("abs", product) if product.dtype.kind == "i" else product
+    return emit("mul", emit("floor_divide", x, select(nothing, full_like(divisor, 1), divisor)), y)
 
 
 @composes(np.bitwise_count)
