@@ -90,7 +90,8 @@ def test_element_types_are_those_of_scipy(name, dtype):
         pytest.skip("Python functions of SciPy, with rules of their own for narrow types")
     expected, found = (np.asarray(each) for each in (getattr(sp, name)(*args), traced(name, *args)))
     assert found.dtype == expected.dtype
-    np.testing.assert_allclose(found, expected, rtol=3e-6, atol=1e-30)
+    rounded = name in ("fdtr", "fdtrc")  # in float32, where here it is in float64
+    np.testing.assert_allclose(found, expected, rtol=1e-5 if rounded else 3e-6, atol=1e-30)
 
 
 @pytest.mark.parametrize("name", [name for name in ARGUMENTS if isinstance(getattr(sp, name), np.ufunc)])
