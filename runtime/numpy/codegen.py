@@ -15,12 +15,13 @@ import numpy as np
 from ...ir.attributes import Dense
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ir.types import bfloat16
+from ...ir.types import TensorType, bfloat16
 from ...ops.contraction import multiply_adds
-from ...ops.definition import Rules
 from ...ops.kernel import FUSED
+from ...passes.lower.memory import VIEWS
+from .bufferize import offsets_of
 from .control import CONTROL
-from .table import LOWERINGS, Lowering, template_of
+from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
@@ -43,6 +44,10 @@ class Codegen:
         #: What runs a kernel, by name: the functions for a block and for what is left, and what `Kernel` takes besides.
         self.kernels: dict[str, tuple[list[str], tuple[Any, ...]]] = {} if outer is None else outer.kernels
         self.lines: list[str] = []
+        #: What comes before the program's lines.
+        self.head: list[str] = []
+        self._places = offsets_of(graph)
+        self._arena: dict[tuple[int, TensorType], str] = {}
         self._variables = 0
         #: The variable that holds a value at its full shape.
         self.names: dict[Value, str] = {value: f"a{i}" for i, value in enumerate(graph.inputs)}
@@ -82,9 +87,10 @@ class Codegen:
             if self.annotate and len(self.lines) > start:
                 self.lines[-1] += f"  # {_comment(op)}"
             self._delete(op)
-        arguments = ", ".join(self.names[value] for value in self.graph.inputs)
+        arena = ["arena"] if self._places else []
+        arguments = ", ".join([*arena, *(self.names[value] for value in self.graph.inputs)])
         returned = results()
-        body = "\n    ".join([*self.lines, f"return {returned}"])
+        body = "\n    ".join([*self.head, *self.lines, f"return {returned}"])
         return f"def {name}({arguments}):\n    {body}\n"
 
     def fresh(self) -> str:
@@ -179,29 +185,53 @@ class Codegen:
         self._storage[op.result] = self._root(x)
 
     def _general(self, op: Operation) -> None:
-        lowering = LOWERINGS.get(op.name, _PLAIN)
-        template = template_of(op)
-        rules: Rules = op.definition.rules
-        if template is None:
-            kernel = lowering.kernel or rules.evaluate
-            if op.attributes:
-                kernel = functools.partial(kernel, **op.attributes)
-            name = self.bind(f"{op.definition.mnemonic}_", kernel)
-            operands = [self.full(value) for value in op.operands]
-            expression = f"{name}({', '.join(operands)})"
+        into = self._into(op)
+        target = None if into is None else self._target(op.result)
+        template = template_of(op) if into is None or target is None else into
+        if template is not None and op.definition.rules.cls.elementwise:
+            operands = self._broadcasting(op)
         else:
-            if rules.cls.elementwise:
-                operands = self._broadcasting(op)
-            else:
-                operands = [self.full(value) for value in op.operands]
-            expression = template.format(*operands)
+            operands = [self.full(value) for value in op.operands]
+        if target is not None:
+            assert template is not None
+            self.lines.append(template.format(*operands, out=target))
+            self.names[op.result] = target
+            return
+        expression = self._call(op, operands) if template is None else template.format(*operands)
         targets = []
         for result in op.results:
             self.names[result] = self.fresh()
             targets.append(self.names[result])
         self.lines.append(f"{', '.join(targets)} = {expression}")
-        if lowering.view:
+        if op.name in VIEWS:
             self._storage[op.result] = self._root(op.operands[0])
+
+    def _call(self, op: Operation, operands: Sequence[str]) -> str:
+        """A call of the operation's kernel, or of its reference meaning."""
+        kernel = LOWERINGS.get(op.name, _PLAIN).kernel or op.definition.rules.evaluate
+        if op.attributes:
+            kernel = functools.partial(kernel, **op.attributes)
+        return f"{self.bind(f'{op.definition.mnemonic}_', kernel)}({', '.join(operands)})"
+
+    def _into(self, op: Operation) -> str | None:
+        """The code of an operation that writes to memory which is there."""
+        return into_of(op) if len(op.results) == 1 else None
+
+    def _target(self, value: Value) -> str | None:
+        """The name of memory that is there for a value; None where there is none."""
+        return self.place(value)
+
+    def place(self, value: Value) -> str | None:
+        """The name of a value's place in the arena; None where it has none."""
+        offset = self._places.get(value)
+        if offset is None:
+            return None
+        name = self._arena.get((offset, value.type))
+        if name is None:
+            name = self._arena[offset, value.type] = f"m{len(self._arena)}"
+            shape, dtype = value.type.shape, dtype_text(value.type.dtype)
+            self.head.append(f"{name} = np.ndarray({shape}, {dtype}, arena, {offset})")
+        return name
 
     # --- memory ----------------------------------------------------------------------------------
 
