@@ -133,3 +133,11 @@ class GradientError(MixadError, AssertionError):
 
 class DefinitionError(MixadError, TypeError):
     """An operation class whose rules are missing, misspelt or of the wrong signature."""
+
+
+class DeviceError(MixadError, RuntimeError):
+    """A device that is not there, or that failed."""
+
+
+class DeviceMemoryError(DeviceError, MemoryError):
+    """A device without enough free memory."""

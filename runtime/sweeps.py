@@ -15,6 +15,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..ir.graph import Graph
+from ..ir.module import Module
+from ..passes.manager import PassManager
+from ..passes.simplify import DCE
+
 #: The states kept on each level take at most so many bytes, unless that is fewer than the fewest slots.
 SLOT_BYTES: Final = 1 << 28
 FEWEST_SLOTS: Final = 16
@@ -103,3 +108,15 @@ class _Run:
                     inside[index] = []
             found[number] = state
         return found
+
+
+def one_sweep(body: Graph, own: slice, count: int) -> Graph:
+    """A step of one of the sweeps alone, of its states, those of earlier ones, and the constants."""
+    graph = body.clone(f"{body.name}_sweep")
+    graph.set_outputs(graph.outputs[own])
+    alone = Module()
+    alone.functions[graph.name] = graph
+    PassManager([DCE()]).run(alone)
+    for index in reversed(range(own.stop + 1, count + 1)):
+        graph.remove_input(index)
+    return graph

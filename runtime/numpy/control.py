@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ...ir.graph import Graph, Operation, Value
-from ...ir.module import Module
+from ...ir.graph import Operation, Value
 from ...ir.types import DTYPE_NAMES
 from ...ops.control import COND, SCAN, SWEEPS, WHILE, Loop
-from ...passes.manager import PassManager
-from ...passes.simplify import DCE
-from ..sweeps import Sweeps
+from ..sweeps import Sweeps, one_sweep
 
 if TYPE_CHECKING:
     from .codegen import Codegen
@@ -73,7 +70,7 @@ def _sweeps(codegen: Codegen, op: Operation) -> None:
     bodies, states, first = [], [], 0
     for size in a["groups"]:
         own = slice(first, first + size)
-        body = codegen.module.add(_one_sweep(codegen.module[a["body"].name], own, sum(a["groups"])))
+        body = codegen.module.add(one_sweep(codegen.module[a["body"].name], own, sum(a["groups"])))
         bodies.append(codegen.inner(body.name))
         states.append(f"({''.join(f'{name}, ' for name in rest[own])})")
         first += size
@@ -82,18 +79,6 @@ def _sweeps(codegen: Codegen, op: Operation) -> None:
     targets = _bind(codegen, op.results)
     arguments = f"({', '.join(bodies)},), ({', '.join(states)},), ({''.join(f'{name}, ' for name in rest[first:])})"
     codegen.lines.append(f"{_targets(targets) or '_'} = {run}({steps}, {arguments})")
-
-
-def _one_sweep(body: Graph, own: slice, count: int) -> Graph:
-    """A step of one of the sweeps alone, of its states, those of earlier ones, and the constants."""
-    graph = body.clone(f"{body.name}_sweep")
-    graph.set_outputs(graph.outputs[own])
-    alone = Module()
-    alone.functions[graph.name] = graph
-    PassManager([DCE()]).run(alone)
-    for index in reversed(range(own.stop + 1, count + 1)):
-        graph.remove_input(index)
-    return graph
 
 
 CONTROL: Final[dict[str, Callable[[Codegen, Operation], None]]] = {

@@ -1,0 +1,197 @@
+"""From a graph to a plan: kernels and other steps in order, and where each value stands in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from ...ir.graph import Graph, Operation, Value
+from ...ir.module import Module
+from ...ir.types import TensorType
+from ...ops.control import SWEEPS
+from ..sweeps import one_sweep
+from .clusters import Cluster, Clusters, needs_store
+from .driver import Kernel
+from .rows import Rows
+from .table import CONTROL, SPECIAL
+from .tiled import Tiled
+from .writer import Checks, Launch, Slot, Temporary
+
+ALIGNMENT: Final = 256
+
+
+@dataclass(frozen=True)
+class Host:
+    """An operation that the CPU computes, between kernels."""
+
+    op: Operation
+
+
+@dataclass(frozen=True)
+class Control:
+    """A choice or a loop, whose functions are plans: the host decides which run, and how often."""
+
+    op: Operation
+    plans: dict[str, Plan]
+
+
+Step = Launch | Host | Control
+
+
+@dataclass
+class Plan:
+    """A function as steps. ``offsets`` says where values stand in the function's own memory, of ``nbytes``."""
+
+    name: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    steps: list[Step] = field(default_factory=list)
+    offsets: dict[Slot, int] = field(default_factory=dict)
+    #: The result that a value computed here is, by its number: it is written there.
+    direct: dict[Value, int] = field(default_factory=dict)
+    #: Arrays that stand in memory before anything runs.
+    constants: dict[Value, np.ndarray[Any, Any]] = field(default_factory=dict)
+    nbytes: int = 0
+
+    def children(self) -> Iterator[Plan]:
+        """The plans of the functions that this one runs."""
+        for step in self.steps:
+            if isinstance(step, Control):
+                yield from step.plans.values()
+
+    def kernels(self) -> Iterator[Kernel]:
+        """Every kernel, those of the functions that it runs included."""
+        for step in self.steps:
+            if isinstance(step, Launch):
+                yield step.kernel
+        for plan in self.children():
+            yield from plan.kernels()
+
+    @property
+    def depth_bytes(self) -> int:
+        """The memory of this function and of what it runs."""
+        return self.nbytes + max((plan.depth_bytes for plan in self.children()), default=0)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How kernels are made: the precision of float32 products, whether the CPU may compute what they cannot."""
+
+    precision: str = "ieee"
+    fallback: bool = False
+
+
+class Planner:
+    """Makes the plans of a program's functions; ``checks`` are shared by all."""
+
+    def __init__(self, module: Module, options: Options) -> None:
+        self.module = module
+        self.options = options
+        self.checks = Checks()
+        self._plans: dict[str, Plan] = {}
+
+    def plan(self, graph: Graph) -> Plan:
+        """The plan of a function."""
+        found = Plan(graph.name, graph.inputs, graph.outputs)
+        clusters = Clusters(graph)
+        lives: list[tuple[Slot, ...]] = []
+        for step in clusters.steps:
+            for made, slots in self._step(clusters, step):
+                found.steps.append(made)
+                lives.append(slots)
+        self._constants(found, graph)
+        self._arrange(found, lives)
+        return found
+
+    def _step(self, clusters: Clusters, step: Cluster | Operation) -> Iterator[tuple[Step, tuple[Slot, ...]]]:
+        if isinstance(step, Cluster):
+            stores = needs_store(clusters.graph, clusters, step)
+            if step.tiled is not None:
+                launch = Tiled(clusters, step, self.checks, stores, self.options.precision).write()
+            else:
+                launch = Rows(clusters, step, self.checks, stores).write()
+            yield launch, launch.slots
+        elif step.name in SPECIAL:
+            for launch in SPECIAL[step.name](clusters, self.checks, step):
+                yield launch, launch.slots
+        else:
+            made = Control(step, self._functions(step)) if step.name in CONTROL else Host(step)
+            yield made, (*step.operands, *step.results)
+
+    def _functions(self, op: Operation) -> dict[str, Plan]:
+        """The plans that a choice or a loop runs; of sweeps one for each."""
+        a = op.attributes
+        if op.name != SWEEPS.name:
+            keys = [key for key in ("body", "cond", "on_true", "on_false") if key in a]
+            return {key: self._function(a[key].name) for key in keys}
+        plans, first = {}, 0
+        for number, size in enumerate(a["groups"]):
+            own = slice(first, first + size)
+            plans[str(number)] = self.plan(one_sweep(self.module[a["body"].name], own, sum(a["groups"])))
+            first += size
+        return plans
+
+    def _function(self, name: str) -> Plan:
+        if name not in self._plans:
+            self._plans[name] = self.plan(self.module[name])
+        return self._plans[name]
+
+    def _constants(self, plan: Plan, graph: Graph) -> None:
+        """Constants that kernels or the host read from memory: those that are more than one repeated number, and
+        all that are wanted as they are."""
+        used = {slot for step in plan.steps for slot in _slots(step) if isinstance(slot, Value)}
+        for value in (*used, *graph.outputs):
+            if value.owner.name == "tensor.constant":
+                plan.constants[value] = np.ascontiguousarray(value.owner.attributes["value"].expand())
+
+    def _arrange(self, plan: Plan, lives: Sequence[tuple[Slot, ...]]) -> None:
+        """Give each value computed here an address for as long as it lives: the first gap that is large enough."""
+        given = {*plan.inputs, *plan.constants}
+        for number, value in enumerate(plan.outputs):
+            if value not in given and value not in plan.direct:
+                plan.direct[value] = number
+        first: dict[Slot, int] = {}
+        last: dict[Slot, int] = {}
+        for number, slots in enumerate(lives):
+            for slot in slots:
+                if not isinstance(slot, Checks | int) and slot not in given and slot not in plan.direct:
+                    first.setdefault(slot, number)
+                    last[slot] = number
+        plan.offsets, plan.nbytes = arrange([(slot, nbytes_of(slot), first[slot], last[slot]) for slot in first])
+
+
+def _slots(step: Step) -> tuple[Slot, ...]:
+    return step.slots if isinstance(step, Launch) else (*step.op.operands, *step.op.results)
+
+
+def nbytes_of(slot: Slot) -> int:
+    """The bytes that a value takes in memory."""
+    if isinstance(slot, Temporary):
+        return slot.nbytes
+    assert isinstance(slot, Value)
+    return slot.type.nbytes
+
+
+def arrange(lives: Sequence[tuple[Any, int, int, int]]) -> tuple[dict[Any, int], int]:
+    """Offsets for blocks (key, bytes, first step, last step) such that those that live at one time do not overlap, and
+    the bytes needed in all."""
+    offsets: dict[Any, int] = {}
+    live: list[tuple[int, int, int]] = []
+    total = 0
+    for key, nbytes, first, last in lives:
+        size = -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT
+        live = [block for block in live if block[2] >= first]
+        at = 0
+        for start, end, _ in sorted(live):
+            if start - at >= size:
+                break
+            at = max(at, end)
+        offsets[key] = at
+        live.append((at, at + size, last))
+        total = max(total, at + size)
+    return offsets, total
+
+

@@ -1,0 +1,284 @@
+"""Kernels over elements and rows: pointwise, reductions, and both in turn, such as a softmax.
+
+A tile is XBLOCK kept positions by RBLOCK reduced ones. Short rows are read once and stay in registers (*persistent*);
+long ones are read in a loop, once for each reduction that needs the result of another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from ...ir.graph import Operation, Value
+from .clusters import REDUCTIONS, Cluster, Clusters, operand_points
+from .expressions import computed, rounded
+from .points import Coord, Point, flat_of, reshaped
+from .writer import INT32_ELEMENTS, Body, Checks, Launch, Var, coordinates, power_of_two, programs
+
+X: Final = frozenset({"x"})
+R: Final = frozenset({"r"})
+#: Rows of at most so many elements are read once.
+PERSISTENT: Final = 1024
+#: Elements of a tile.
+TILE: Final = 2048
+
+
+class Rows(Body):
+    """The kernel of a cluster that is not tiled. ``stores`` are the values that something outside reads."""
+
+    def __init__(self, clusters: Clusters, cluster: Cluster, checks: Checks, stores: Sequence[Value]) -> None:
+        super().__init__(clusters, cluster, checks)
+        self.stores = stores
+        self.reduced = cluster.axes or ()
+        self.kept = [axis for axis in range(len(cluster.shape)) if axis not in self.reduced]
+        self.xnumel = cluster.rows
+        self.rnumel = math.prod(cluster.shape[axis] for axis in self.reduced)
+        self.looped = self.rnumel > PERSISTENT or self.rnumel == 0
+        self.levels = self._find_levels()
+        self.xblock, self.rblock, self.warps = self._blocks()
+
+    def _find_levels(self) -> dict[Value, int]:
+        """By value, how many reductions one behind the other it needs."""
+        levels: dict[Value, int] = {}
+        for op in self.cluster.operations:
+            reads = self.clusters.reads(op, [None] * len(op.operands))
+            needed = max((levels.get(value, 0) for value, _ in reads), default=0)
+            levels[op.result] = needed + (op.name in REDUCTIONS)
+        return levels
+
+    def _blocks(self) -> tuple[int, int, int]:
+        if self.cluster.axes is None:
+            xblock = min(max(power_of_two(self.xnumel // 128), 256), 1024, power_of_two(self.xnumel))
+            return xblock, 1, min(max(xblock // 256, 1), 8)
+        outer = bool(self.kept) and self.reduced[-1] < self.kept[-1] and self.cluster.shape[self.kept[-1]] > 1
+        rblock = power_of_two(max(self.rnumel, 1))
+        if self.looped:
+            rblock = min(rblock, 32 if outer else TILE)
+        xblock = min(power_of_two(self.xnumel), max(1, TILE // rblock), 64 if outer else 8)
+        return xblock, rblock, min(max(xblock * rblock // 256, 1), 8)
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def write(self) -> Launch:
+        """The kernel."""
+        self._header()
+        rows = [value for value in self.stores if self._is_row(value)]
+        full = [value for value in self.stores if not self._is_row(value)]
+        reductions = [op for op in self.cluster.operations if op.name in REDUCTIONS]
+        if self.cluster.axes is not None:
+            depth = max(self.levels[op.result] for op in reductions)
+            last = max([depth - 1, *(self.levels[value] for value in full)])
+            for level in range(last + 1):
+                own = [op for op in reductions if self.levels[op.result] == level + 1]
+                self._phase(own, [value for value in full if self.levels[value] == level])
+        else:
+            self._store_all(full)
+        self._store_all(rows)
+        return self.finish(self._title(), programs(self.xnumel, self.xblock), self.warps)
+
+    def _title(self) -> str:
+        kind = "pointwise" if self.cluster.axes is None else "rows" if self.looped else "row"
+        names = [op.name.partition(".")[2] for op in self.cluster.operations]
+        shown = names if len(names) <= 4 else [*names[:2], *names[-2:]]
+        return "_".join([kind, *shown])
+
+    def _header(self) -> None:
+        wide = max(self.xnumel * max(self.rnumel, 1), 1) > INT32_ELEMENTS
+        index = "tl.program_id(0).to(tl.int64)" if wide else "tl.program_id(0)"
+        self.line(f"XBLOCK: tl.constexpr = {self.xblock}")
+        column = "[:, None]" if self.cluster.axes is not None else ""
+        self.line(f"xindex = {index} * XBLOCK + tl.arange(0, XBLOCK){column}")
+        if self.xnumel % self.xblock:
+            self.masks["x"] = "xmask"
+            self.line(f"xmask = xindex < {self.xnumel}")
+        sizes = [self.cluster.shape[axis] for axis in self.kept]
+        coordinates(self, "xindex", sizes, [f"i{axis}" for axis in self.kept], X)
+        if self.cluster.axes is None:
+            return
+        self.line(f"RBLOCK: tl.constexpr = {self.rblock}")
+        if not self.looped:
+            self._reduced_index("tl.arange(0, RBLOCK)[None, :]")
+
+    def _reduced_index(self, text: str) -> None:
+        self.line(f"rindex = {text}")
+        if self.rnumel % self.rblock:
+            self.masks["r"] = "rmask"
+            self.line(f"rmask = rindex < {self.rnumel}")
+        sizes = [self.cluster.shape[axis] for axis in self.reduced]
+        coordinates(self, "rindex", sizes, [f"i{axis}" for axis in self.reduced], R)
+        point = self.cluster.full_point()
+        flat = flat_of(Point(point.shape, point.coords))
+        self.line(f"index = {flat.text}")
+
+    def _is_row(self, value: Value) -> bool:
+        """Whether a value of the cluster is one of its rows."""
+        if self.cluster.axes is None:
+            return False
+        op = value.owner
+        return op.name in REDUCTIONS or self.cluster.members[value].same(self.cluster.row_point(value.type.shape))
+
+    def home(self, value: Value) -> Point:
+        """Where a value is computed, with the kernel's names."""
+        shape, cluster = value.type.shape, self.cluster
+        return reshaped(cluster.row_point() if self._is_row(value) else cluster.full_point(), shape, self.bind)
+
+    def _store_all(self, values: Sequence[Value]) -> None:
+        for value in values:
+            point = self.home(value)
+            var = self.emit(value, point)
+            row = self.cluster.axes is None or self._is_row(value) or self.xnumel == math.prod(self.cluster.shape)
+            self.store(value, var, Coord("xindex", X) if row else Coord("index", X | R))
+
+    # --- reductions ------------------------------------------------------------------------------
+
+    def _phase(self, reductions: Sequence[Operation], full: Sequence[Value]) -> None:
+        """One reading of the rows: reductions that need none of each other, and what can be stored by then."""
+        folds = [Fold(self, op) for op in reductions]
+        if not self.looped:
+            for fold in folds:
+                self.remember_result(fold.op, fold.at_once())
+            self._store_all(full)
+            return
+        for fold in folds:
+            fold.begin()
+        if self.rnumel:
+            self.line(f"for r in range(0, {self.rnumel}, RBLOCK):")
+            self.open()
+            self._reduced_index("r + tl.arange(0, RBLOCK)[None, :]")
+            for fold in folds:
+                fold.step()
+            self._store_all(full)
+            self.close()
+        for fold in folds:
+            self.remember_result(fold.op, fold.finish())
+
+    def remember_result(self, op: Operation, var: Var) -> None:
+        """Let a reduction's result be known at its point."""
+        point = self.home(op.result)
+        self.remember((op.result, point.flat.text if point.flat is not None else point.key), var)
+
+    def whole(self, var: Var) -> str:
+        """A value as a whole tile."""
+        return var.text if var.dims == X | R else f"tl.broadcast_to({var.text}, [XBLOCK, RBLOCK])"
+
+
+def lowest(dtype: np.dtype[Any]) -> str:
+    """The least number of an element type, as text."""
+    if dtype.kind == "f" or computed(dtype).startswith("float"):
+        return 'float("-inf")'
+    return "0" if dtype.kind == "b" else str(np.iinfo(dtype).min)
+
+
+def highest(dtype: np.dtype[Any]) -> str:
+    """The greatest number of an element type, as text."""
+    if dtype.kind == "f" or computed(dtype).startswith("float"):
+        return 'float("inf")'
+    return "1" if dtype.kind == "b" else str(np.iinfo(dtype).max)
+
+
+class Fold:
+    """One reduction: how it begins, what a tile adds, what it comes to."""
+
+    def __init__(self, rows: Rows, op: Operation) -> None:
+        self.rows = rows
+        self.op = op
+        self.dtype = op.operands[0].type.dtype
+        self.floating = computed(self.dtype).startswith("float")
+        self.kind = "int32" if self.dtype.kind == "b" else computed(self.dtype)
+        self.name = op.name.removeprefix("tensor.").removeprefix("reduce_")
+        self.largest = self.name in ("max", "argmax", "or")
+        self.neutral = {"sum": "0", "contract": "0", "prod": "1"}.get(
+            self.name, lowest(self.dtype) if self.largest else highest(self.dtype)
+        )
+
+    def _tile(self) -> str:
+        """The tile to be reduced, neutral beyond the rows' end."""
+        rows, op = self.rows, self.op
+        point = rows.cluster.full_point()
+        points = operand_points(op, point)
+        given = []
+        for value, at in zip(op.operands, points, strict=True):
+            assert at is not None
+            given.append(rows.emit(value, at))
+        text = rows.whole(given[0])
+        if self.name == "contract":
+            text = f"{text} * {rows.whole(given[1])}"
+        if self.dtype.kind == "b":
+            text = f"{text}.to(tl.int32)"
+        if "r" in rows.masks and self.name not in ("argmax", "argmin"):
+            text = f"tl.where(rmask, {text}, {self.neutral})"
+        return rows.named(text, X | R, self.dtype).text
+
+    def at_once(self) -> Var:
+        """The result for rows that stand in one tile."""
+        if self.name in ("argmax", "argmin"):
+            self.begin()
+            self.step()
+            return self.finish()
+        return self._close(self._tile())
+
+    def begin(self) -> None:
+        """Write what stands before the loop."""
+        rows = self.rows
+        self.total = rows.fresh("t")
+        rows.line(f"{self.total} = tl.full([XBLOCK, RBLOCK], {self.neutral}, tl.{self.kind})")
+        if self.name in ("argmax", "argmin"):
+            self.place = rows.fresh("t")
+            rows.line(f"{self.place} = tl.full([XBLOCK, RBLOCK], {rows.rnumel}, tl.int32)")
+
+    def step(self) -> None:
+        """Write what stands in the loop."""
+        rows, tile, total = self.rows, self._tile(), self.total
+        if self.name in ("sum", "contract"):
+            rows.line(f"{total} = {total} + {tile}")
+        elif self.name == "prod":
+            rows.line(f"{total} = {total} * {tile}")
+        elif self.name in ("argmax", "argmin"):
+            better = f"({tile} {'>' if self.largest else '<'} {total})"
+            if self.floating:
+                better += f" | (({tile} != {tile}) & ({total} == {total}))"
+            better = f"{better} | ({self.place} == {rows.rnumel})"
+            if "r" in rows.masks:
+                better = f"({better}) & rmask"
+            name = rows.fresh("t")
+            rows.line(f"{name} = {better}")
+            rows.line(f"{total} = tl.where({name}, {tile}, {total})")
+            rows.line(f"{self.place} = tl.where({name}, rindex, {self.place})")
+        else:
+            nan = ", propagate_nan=tl.PropagateNan.ALL" if self.floating else ""
+            rows.line(f"{total} = tl.{'maximum' if self.largest else 'minimum'}({total}, {tile}{nan})")
+
+    def finish(self) -> Var:
+        """Write what stands behind the loop; the result."""
+        return self._close(self.total)
+
+    def _close(self, total: str) -> Var:
+        rows, dtype = self.rows, self.op.result.type.dtype
+        if self.name in ("sum", "contract"):
+            text = f"tl.sum({total}, 1)[:, None]"
+            if dtype.kind in "iu" and dtype.itemsize < 4:
+                text += f".to(tl.{self.kind})"
+            return rows.named(rounded(text, dtype), X, dtype)
+        if self.name == "prod":
+            return rows.named(rounded(f"tl.reduce({total}, 1, multiply)[:, None]", dtype), X, dtype)
+        extremum = "max" if self.largest else "min"
+        if not self.floating:
+            best = rows.named(f"tl.{extremum}({total}, 1)[:, None]", X, dtype).text
+            chosen = f"{total} == {best}"
+        else:
+            nan = rows.named(f"{total} != {total}", X | R, dtype).text
+            best = rows.named(f"tl.{extremum}(tl.where({nan}, {self.neutral}, {total}), 1)[:, None]", X, dtype).text
+            any_nan = rows.named(f"tl.max({nan}.to(tl.int32), 1)[:, None] > 0", X, dtype).text
+            chosen = f"tl.where({any_nan}, {nan}, {total} == {best})"
+            if self.name in ("max", "min"):
+                return rows.named(f'tl.where({any_nan}, float("nan"), {best})', X, dtype)
+        if self.name in ("argmax", "argmin"):
+            place = f"tl.where(({chosen}) & ({self.place} < {rows.rnumel}), {self.place}, {rows.rnumel})"
+            return rows.named(f"tl.min({place}, 1)[:, None].to(tl.int64)", X, dtype)
+        if dtype.kind == "b":
+            return rows.named(f"{best} != 0", X, dtype)
+        # Triton's extrema of narrow integers are wider.
+        return rows.named(f"{best}.to(tl.{self.kind})", X, dtype)
