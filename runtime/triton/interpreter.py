@@ -5,8 +5,6 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import os
-import pickle
-import struct
 import subprocess
 import sys
 import threading
@@ -15,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...ir.errors import DeviceError
+from . import wire
 from .driver import Kernel, Pointer
 from .files import path_of
 
@@ -47,13 +46,10 @@ class InterpreterDriver:
         process.wait(10)
 
     def _send(self, method: str, arguments: tuple[Any, ...], awaited: bool) -> None:
-        data = pickle.dumps((method, arguments, awaited), protocol=5)
         stream = self._process.stdin
         assert stream is not None
         try:
-            stream.write(struct.pack("<q", len(data)) + data)
-            if awaited:
-                stream.flush()
+            wire.send(stream, (method, arguments, awaited), flush=awaited)
         except (BrokenPipeError, ValueError):
             raise self._gone() from None
 
@@ -72,10 +68,10 @@ class InterpreterDriver:
             self._send(method, arguments, True)
             stream = self._process.stdout
             assert stream is not None
-            head = stream.read(8)
-            if len(head) < 8:
-                raise self._gone()
-            failed, result = pickle.loads(stream.read(struct.unpack("<q", head)[0]))
+            try:
+                failed, result = wire.receive(stream)
+            except EOFError:
+                raise self._gone() from None
         if failed is not None:
             raise DeviceError(f"a kernel failed in {self.name}: {failed}")
         return result

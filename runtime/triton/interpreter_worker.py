@@ -12,14 +12,13 @@ import sys
 
 os.environ["TRITON_INTERPRET"] = "1"
 # The folder of a script is searched first, and this one holds modules named as others' are.
-sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != os.path.dirname(os.path.abspath(__file__))]
+_OWN = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _OWN]
 
 import ctypes  # noqa: E402
 import importlib.util  # noqa: E402
 import math  # noqa: E402
-import pickle  # noqa: E402
-import struct  # noqa: E402
-from typing import Any, BinaryIO  # noqa: E402
+from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 import triton  # noqa: E402
@@ -27,6 +26,17 @@ import triton.language as tl  # noqa: E402
 from triton.language.extra import libdevice  # noqa: E402
 from triton.runtime import interpreter as machine  # noqa: E402
 
+
+def load(path: str) -> Any:
+    """A module from its file."""
+    spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+wire = load(os.path.join(_OWN, "wire.py"))
 Handle = machine.TensorHandle
 ALIGNMENT = 256
 
@@ -217,11 +227,7 @@ class Machine:
 
     def _kernel(self, path: str, name: str) -> Any:
         if (path, name) not in self.kernels:
-            spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            kernel = getattr(module, name)
+            kernel = getattr(load(path), name)
             if not self.patched:
                 for function in (kernel.fn, tl.standard.max.fn):  # a kernel's names, and those of Triton's own library
                     machine._patch_lang(function)
@@ -230,33 +236,16 @@ class Machine:
         return self.kernels[path, name]
 
 
-def receive(stream: BinaryIO) -> Any:
-    """The next message; EOFError where the other side is gone."""
-    head = stream.read(8)
-    if len(head) < 8:
-        raise EOFError
-    return pickle.loads(stream.read(struct.unpack("<q", head)[0]))
-
-
-def send(stream: BinaryIO, message: Any) -> None:
-    """Send a message."""
-    data = pickle.dumps(message, protocol=5)
-    stream.write(struct.pack("<q", len(data)) + data)
-    stream.flush()
-
-
 def serve() -> None:
     """Answer messages (method, arguments, whether an answer is awaited) until the other side is gone. What goes wrong
     in a message without an answer is told with the next answer."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a kernel prints must not stand among the answers
-    questions = os.fdopen(os.dup(0), "rb")
+    questions, answers = wire.streams()
     _repair()
     device = Machine()
     failed: str | None = None
     while True:
         try:
-            method, arguments, awaited = receive(questions)
+            method, arguments, awaited = wire.receive(questions)
         except EOFError:
             return
         result: Any = None
@@ -271,7 +260,7 @@ def serve() -> None:
 
                     traceback.print_exc()
         if awaited:
-            send(answers, (failed, result))
+            wire.send(answers, (failed, result))
             failed = None
 
 

@@ -53,7 +53,8 @@ class Rows(Body):
         if self.cluster.axes is None:
             xblock = min(max(power_of_two(self.xnumel // 128), 256), 1024, power_of_two(self.xnumel))
             return xblock, 1, min(max(xblock // 256, 1), 8)
-        outer = bool(self.kept) and self.reduced[-1] < self.kept[-1] and self.cluster.shape[self.kept[-1]] > 1
+        last = max((axis for axis, size in enumerate(self.cluster.shape) if size > 1), default=-1)
+        outer = last in self.kept
         rblock = power_of_two(max(self.rnumel, 1))
         if self.looped:
             rblock = min(rblock, 32 if outer else TILE)

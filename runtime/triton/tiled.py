@@ -74,9 +74,9 @@ class Tiled(Body):
         self.rows = [label for label in out if label not in y]
         self.columns = [label for label in out if label not in x]
         self.inner = [label for label in x if label not in out]
-        self.tiling = tiling_of(self.op.operands[0].type.dtype, *map(self._count, (self.rows, self.columns, self.inner)))
+        self.tiling = tiling_of(self.op.operands[0].type.dtype, *map(self._size_of, (self.rows, self.columns, self.inner)))
 
-    def _count(self, labels: Sequence[str]) -> int:
+    def _size_of(self, labels: Sequence[str]) -> int:
         return math.prod(self.sizes[label] for label in labels)
 
     def home(self, value: Value) -> Point:
@@ -96,7 +96,7 @@ class Tiled(Body):
     def write(self) -> Launch:
         """The kernel."""
         t, op = self.tiling, self.op
-        counts = [self._count(part) for part in (self.rows, self.columns, self.inner, self.batch)]
+        counts = [self._size_of(part) for part in (self.rows, self.columns, self.inner, self.batch)]
         down, across = programs(counts[0], t.rows), programs(counts[1], t.columns)
         self._header(down, across, counts)
         kind = "float64" if op.result.type.dtype == np.float64 else "float32"
