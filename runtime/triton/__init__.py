@@ -40,8 +40,9 @@ class TritonBackend:
 
     @property
     def support(self) -> SupportTable:
-        """The declared support table; users' own operations have no kernels."""
-        return _support_of(len(registered()))
+        """The declared support table; users' own operations have no kernels. With the CPU to fall back on, what that
+        runs."""
+        return NUMPY.support if self.options.fallback else _support_of(len(registered()))
 
     def lower(self, graph: Graph, module: Module, annotate: bool = False) -> Program:
         """Plan a function; its kernels are made ready on the device that it first runs on."""

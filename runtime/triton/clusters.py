@@ -17,7 +17,7 @@ from typing import Final
 from ...ir.graph import Graph, Operation, Value
 from ...ir.types import FLOATING
 from ...ops.contraction import Labels, parse_spec
-from .expressions import EXPRESSIONS
+from .expressions import EXPRESSIONS, TRITON_NAMES
 from .points import VIEWS, Coord, Point, Shape, domain_point, reshaped, through
 
 #: Operations that readers read through.
@@ -30,6 +30,7 @@ REDUCTIONS: Final = frozenset(
     )
 )
 POINTWISE: Final = frozenset({*EXPRESSIONS, "tensor.gather"})
+FUSED: Final = VIRTUAL | POINTWISE | REDUCTIONS
 
 #: A kernel has at most so many operations and reads and writes at most so many arrays.
 MOST_OPERATIONS: Final = 96
@@ -40,6 +41,16 @@ MOST_PARTS: Final = 8
 WINDOW: Final = 8
 #: A contraction is tiled for the tensor cores from these sizes of rows, columns and summed elements on.
 LEAST_TILE: Final = (16, 16, 16)
+
+
+def has_numbers(op: Operation) -> bool:
+    """Whether kernels have the element types of an operation: there are no complex numbers."""
+    return all(value.type.dtype in TRITON_NAMES for value in (*op.operands, *op.results))
+
+
+def is_virtual(op: Operation) -> bool:
+    """Whether readers of an operation's result may read through it."""
+    return op.name in VIRTUAL and (op.name == "tensor.constant" or has_numbers(op))
 
 
 @dataclass(eq=False)
@@ -95,21 +106,28 @@ class Clusters:
         for op in graph:
             if all(value.type.size == 0 for value in op.results):
                 continue
-            if op.name in VIRTUAL and op.result not in self._wanted and self._count_parts(op) <= MOST_PARTS:
+            if is_virtual(op) and op.result not in self._wanted and self._count_parts(op) <= MOST_PARTS:
                 continue
-            if op.name in POINTWISE or op.name in VIRTUAL:
+            if op.name == "tensor.constant":
+                continue
+            if not has_numbers(op):
+                self._step(op)
+            elif op.name in POINTWISE or op.name in VIRTUAL:
                 self._place(op)
             elif op.name in REDUCTIONS:
                 self._reduce(op)
             else:
-                self._home.update(dict.fromkeys(op.results, len(self.steps)))
-                self.steps.append(op)
+                self._step(op)
+
+    def _step(self, op: Operation) -> None:
+        self._home.update(dict.fromkeys(op.results, len(self.steps)))
+        self.steps.append(op)
 
     def _find_wanted(self) -> set[Value]:
         """Values that must stand in memory: outputs, and operands of steps of their own."""
         found = set(self.graph.outputs)
         for op in self.graph:
-            if op.name not in VIRTUAL | POINTWISE | REDUCTIONS:
+            if op.name not in FUSED or not has_numbers(op):
                 found.update(op.operands)
         return {value for value in found if value.owner.name != "tensor.constant"}
 
@@ -122,15 +140,15 @@ class Clusters:
 
     def stored(self, value: Value) -> bool:
         """Whether the value stands in memory, or will."""
-        return value in self._home or value.owner.graph is not self.graph or value.owner.name not in VIRTUAL
+        return value in self._home or not is_virtual(value.owner)
 
     def _reads(self, value: Value, point: Point | None) -> Iterator[tuple[Value, Point | None]]:
         """The stored values that reading ``value`` at ``point`` reads, and where: None where that is no point of the
         domain's own."""
-        while value not in self._home and value.owner.name in VIEWS:
+        while not self.stored(value) and value.owner.name in VIEWS:
             point = through(value.owner, point) if point is not None else None
             value = value.owner.operands[0]
-        if value in self._home or value.owner.name not in VIRTUAL:
+        if self.stored(value):
             yield value, point
             return
         for operand in value.owner.operands:

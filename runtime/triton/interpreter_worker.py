@@ -79,6 +79,17 @@ def _repair_casts() -> None:
     builder.create_dot = dot
 
 
+def _repair_comparisons() -> None:
+    """Their results are truth values, also where one number is repeated to fill a block."""
+
+    def repaired(compare: Any) -> Any:
+        return lambda self, x, y: Handle(compare(self, x, y).data, tl.int1)
+
+    for name in dir(machine.InterpreterBuilder):
+        if name.startswith(("create_fcmp", "create_icmp")):
+            setattr(machine.InterpreterBuilder, name, repaired(getattr(machine.InterpreterBuilder, name)))
+
+
 def _repair_calls() -> None:
     """Numbers as loop bounds; device functions without patching the language anew at each call; products."""
     patch = machine._patch_lang_tensor
@@ -155,6 +166,7 @@ def _function(meaning: Any) -> Any:
 
 def _repair() -> None:
     _repair_casts()
+    _repair_comparisons()
     _repair_calls()
     for name in SAME:
         setattr(libdevice, name, _function(getattr(np, name)))

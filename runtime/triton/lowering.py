@@ -13,7 +13,7 @@ from ...ir.module import Module
 from ...ir.types import TensorType
 from ...ops.control import SWEEPS
 from ..sweeps import one_sweep
-from .clusters import Cluster, Clusters, needs_store
+from .clusters import Cluster, Clusters, has_numbers, needs_store
 from .driver import Kernel
 from .rows import Rows
 from .table import CONTROL, SPECIAL
@@ -114,7 +114,7 @@ class Planner:
             else:
                 launch = Rows(clusters, step, self.checks, stores).write()
             yield launch, launch.slots
-        elif step.name in SPECIAL:
+        elif step.name in SPECIAL and has_numbers(step):
             for launch in SPECIAL[step.name](clusters, self.checks, step):
                 yield launch, launch.slots
         else:
