@@ -8,11 +8,8 @@ own.
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Iterator
+from typing import Final
 
 from ...ir.definition import registered
 from ...ir.graph import Graph
@@ -22,18 +19,20 @@ from ..numpy import NUMPY
 from ..program import Program
 from ..support import SupportTable
 from . import prepare  # noqa: F401 - registers its pass
-from .devices import current_device
-from .execution import Block, Device, Execution, aligned
-from .lowering import Options, Plan, Planner
+from .lowering import Host, Options, Plan, Planner
+from .running import Runner
 from .table import support_table
-from .writer import Checks
+from .writer import Launch
+
+__all__ = ["TRITON", "Options", "TritonBackend", "backend_for"]
 
 
 class TritonBackend:
     """Runs programs on a GPU with kernels that Triton compiles."""
 
     name = "triton"
-    pipeline = f"{NUMPY.pipeline},triton-prepare,fixpoint(canonicalize,cse,dce)"
+    pipeline = NUMPY.pipeline
+    lowering = "triton-prepare,fixpoint(canonicalize,cse,dce)"
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
@@ -56,48 +55,31 @@ def _support_of(operations: int) -> SupportTable:
     return support_table()
 
 
-class Runner:
-    """A plan as a callable on arrays."""
-
-    def __init__(self, plan: Plan, checks: Checks) -> None:
-        self.plan = plan
-        self.checks = checks
-        self._executions: dict[Device, Execution] = {}
-        self._lock = threading.Lock()
-
-    def _on(self, device: Device) -> Execution:
-        with self._lock:
-            if device not in self._executions:
-                self._executions[device] = Execution(device, self.plan, self.checks)
-            return self._executions[device]
-
-    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
-        """Arrays of the program's inputs' types in, its outputs out."""
-        plan = self.plan
-        device = current_device()
-        with device.lock:
-            execution = self._on(device)
-            staged = [np.ascontiguousarray(array) for array in arrays]
-            own = aligned(plan.depth_bytes)
-            base = device.workspace(own + sum(aligned(max(array.nbytes, 1)) for array in staged))
-            inputs, at = [], base + own
-            for array in staged:
-                if array.nbytes:
-                    device.driver.write(at, array)
-                inputs.append(at)
-                at += aligned(max(array.nbytes, 1))
-            blocks = [Block(device, value.type.nbytes) for value in plan.outputs]
-            execution(inputs, [block.address for block in blocks], base)
-            pairs = zip(plan.outputs, blocks, strict=True)
-            return tuple([execution.fetch(value, block.address)[()] for value, block in pairs])
-
-
-def source_of(plan: Plan, seen: set[str] | None = None) -> str:
-    """The kernels' sources, in the order in which they run; each once."""
+def source_of(plan: Plan) -> str:
+    """The steps, as comments, and the kernels' sources, each once."""
     kernels = dict.fromkeys(plan.kernels())
-    order = "".join(f"# {number}: {kernel.name} in {kernel.grid[0]} programs\n" for number, kernel in enumerate(kernels))
-    return "\n\n".join([order, *(kernel.source for kernel in kernels)])
+    return "\n\n".join(["\n".join(_steps(plan, "# ")) + "\n", *(kernel.source for kernel in kernels)])
 
 
-TRITON = TritonBackend()
+def _steps(plan: Plan, indent: str) -> Iterator[str]:
+    yield f"{indent}@{plan.name}: {len(plan.steps)} steps, {plan.nbytes} bytes"
+    for step in plan.steps:
+        if isinstance(step, Launch):
+            warps = f"{step.kernel.warps} warp{'s' if step.kernel.warps > 1 else ''}"
+            yield f"{indent}  {step.kernel.name}, {step.kernel.grid[0]} x {warps}"
+        elif isinstance(step, Host):
+            yield f"{indent}  {step.op.name} on the CPU"
+        else:
+            yield f"{indent}  {step.op.name}, decided by the CPU"
+            for child in step.plans.values():
+                yield from _steps(child, indent + "    ")
+
+
+@functools.cache
+def backend_for(options: Options) -> TritonBackend:
+    """The backend with these options: one object, by which caches know it."""
+    return TRITON if options == TRITON.options else TritonBackend(options)
+
+
+TRITON: Final = TritonBackend()
 register_backend(TRITON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,6 +36,10 @@ class Driver(Protocol):
     def name(self) -> str:
         """What messages call it."""
 
+    @property
+    def processors(self) -> int:
+        """How many programs run at once, at the least."""
+
     def alloc(self, nbytes: int) -> int:
         """The address of fresh memory, aligned to 256 bytes; `DeviceMemoryError` where there is none left."""
 
@@ -61,3 +66,9 @@ class Driver(Protocol):
 
     def synchronize(self) -> None:
         """Wait until everything is done; an error of it is raised here."""
+
+    def capture(self, work: Callable[[], None]) -> Any:
+        """What ``work`` asks for (launches, copies within the device, fills), recorded instead of run."""
+
+    def replay(self, recording: Any) -> None:
+        """Run what was recorded, as one request."""

@@ -85,9 +85,17 @@ class Execution:
     def __call__(self, inputs: Addresses, outputs: Addresses, base: int) -> None:
         """Run the program: arrays of its inputs' types stand at ``inputs``, its results are written to ``outputs``.
         ``base`` is the address of `Plan.depth_bytes` of memory. Raises `BoundsError` for an index out of range."""
+        self.checked(lambda: self.steps(inputs, outputs, base))
+
+    def steps(self, inputs: Addresses, outputs: Addresses, base: int) -> None:
+        """The program's steps alone."""
+        self._run(self.plan, inputs, outputs, base)
+
+    def checked(self, work: Callable[[], None]) -> None:
+        """Do ``work``; raise the errors that kernels told of."""
         if self._check_block is not None:
             self.driver.fill(self._check_block.address, self._check_block.nbytes, 0)
-        self._run(self.plan, inputs, outputs, base)
+        work()
         if self._check_block is not None:
             self._raise_broken()
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -24,11 +25,13 @@ class InterpreterDriver:
     """A process that interprets kernels. Numbers are right and times mean nothing."""
 
     name = "Triton's interpreter"
+    processors = 1
 
     def __init__(self) -> None:
         if importlib.util.find_spec("triton") is None:
             raise DeviceError("device='gpu' needs Triton, which is not installed: pip install mixad[gpu]")
         self._lock = threading.Lock()
+        self._recording: list[tuple[Any, ...]] | None = None
         self._process = subprocess.Popen(
             [sys.executable, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 16
         )
@@ -60,6 +63,9 @@ class InterpreterDriver:
         )
 
     def _tell(self, method: str, *arguments: Any) -> None:
+        if self._recording is not None:
+            self._recording.append((method, *arguments))
+            return
         with self._lock:
             self._send(method, arguments, False)
 
@@ -119,3 +125,17 @@ class InterpreterDriver:
     def synchronize(self) -> None:
         """See `driver.Driver`."""
         self._ask("read", 0, 0)
+
+    def capture(self, work: Callable[[], None]) -> Any:
+        """See `driver.Driver`."""
+        self._recording = found = []
+        try:
+            work()
+        finally:
+            self._recording = None
+        return found
+
+    def replay(self, recording: Any) -> None:
+        """See `driver.Driver`."""
+        for message in recording:
+            self._tell(*message)
