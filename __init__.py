@@ -6,6 +6,7 @@ from .frontend.checkpointing import checkpoint
 from .frontend.control import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .frontend.custom import custom_jvp, custom_vjp
 from .frontend.debugging import debug_infs, debug_nans
+from .frontend.devices import DeviceArray, device, to_device
 from .frontend.grad_operation import GradOperation
 from .frontend.gradient_flow import gradient_report
 from .frontend.graphs import make_graph
@@ -27,6 +28,7 @@ from .tools import progress  # noqa: F401 (MIXAD_PROGRESS in the environment)
 from .tools.dump import dump
 
 __all__ = [
+    "DeviceArray",
     "GradOperation",
     "MixadError",
     "Module",
@@ -44,6 +46,7 @@ __all__ = [
     "custom_vjp",
     "debug_infs",
     "debug_nans",
+    "device",
     "dump",
     "fixed_point",
     "fori_loop",
@@ -65,6 +68,7 @@ __all__ = [
     "scan",
     "stop_gradient",
     "switch",
+    "to_device",
     "to_stablehlo",
     "value_and_grad",
     "vjp",

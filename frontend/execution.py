@@ -20,6 +20,7 @@ from ..runtime.cache import Cache
 from ..runtime.compiler import compile_module, epoch
 from ..runtime.numpy import NUMPY
 from ..runtime.program import Program
+from .devices import backend_of
 from .tracing import Trace
 
 #: Records a program: given the numbers' positions to lift, a finished trace.
@@ -72,19 +73,21 @@ _requests: Cache[Programs] = Cache(CACHE_LIMIT)
 
 
 def find_programs(
-    record: Record, backend: Backend = NUMPY, extra_passes: Callable[[Trace], str] = lambda trace: ""
+    record: Record, backend: Backend | None = None, extra_passes: Callable[[Trace], str] = lambda trace: ""
 ) -> tuple[Trace, Programs, list[Any]]:
-    """Record a program and find it compiled: its trace, the programs, the values of lifted numbers."""
+    """Record a program and find it compiled: its trace, the programs, the values of lifted numbers. Without a
+    ``backend`` its inputs, or the chosen device, decide."""
     with collector_paused():
         trace = record(frozenset())
         trace.settle()
         passes = extra_passes(trace)
+        chosen = backend_of(trace.known_inputs()) if backend is None else backend
         digest = trace.fingerprint.digest(trace.outputs)
 
         def compile(module: Module) -> Programs:
-            return compile_module(module, backend, passes)
+            return compile_module(module, chosen, passes)
 
-        family = _families.get((digest, backend.name, passes, epoch()), lambda: Family(trace, compile))
+        family = _families.get((digest, chosen, passes, epoch()), lambda: Family(trace, compile))
         programs, numbers = family.programs(trace, record)
     return trace, programs, numbers
 

@@ -17,8 +17,10 @@ from typing import Any, Final
 import numpy as np
 
 from ..ir.errors import TraceError
+from ..runtime.backend import Backend
 from ..runtime.compiler import epoch
 from . import trees
+from .devices import Device, DeviceArray, as_device, current_backend
 from .execution import entry_program, find_programs, input_arrays
 from .requests import check_result, is_array, root_argument, traced
 from .selection import Function, name_of
@@ -57,14 +59,16 @@ class Specialization:
 class Compiled:
     """A function and its compiled programs, by signature."""
 
-    def __init__(self, fun: Function, static_argnums: tuple[int, ...]) -> None:
+    def __init__(self, fun: Function, static_argnums: tuple[int, ...], device: Device | None = None) -> None:
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.static = static_argnums
+        self._device = device
         #: Programs by signature, the one used last first. Tuples are replaced whole, so readers need no lock.
         self._entries: dict[Hashable, tuple[Specialization, ...]] = {}
         #: The settings that the programs were made under; an object of its own before the first call.
         self._epoch: object = object()
+        self._backend: Backend | None = None
         self._lock = threading.Lock()
         self._cells: list[Any] = []
         self._names: list[tuple[dict[str, Any], str]] = []
@@ -73,7 +77,7 @@ class Compiled:
         """The function's result; recorded, where a trace is active."""
         if current_trace() is not None:
             return self.fun(*args, **kwargs)
-        if self._epoch is not epoch():
+        if self._epoch is not epoch() or (self._device is None and self._backend is not current_backend()):
             self._begin()
         if kwargs or self.static:
             return self._general(args, kwargs)
@@ -104,6 +108,7 @@ class Compiled:
         """Start without programs: at the first call, when the variables that the function reads are defined, and after
         a change of settings."""
         current = epoch()
+        self._backend = current_backend()
         self._cells, self._names = _bindings(self.fun)
         self._entries = {}
         self._epoch = current
@@ -124,7 +129,7 @@ class Compiled:
             if not _is_dynamic(leaf):
                 parts.append((kind, leaf))
                 continue
-            parts.append(kind if kind in _SCALARS else (leaf.shape, leaf.dtype))
+            parts.append(kind if kind in _SCALARS else (leaf.shape, leaf.dtype, kind is DeviceArray))
             given.append(leaf)
         key = (structure, static, tuple(parts), tuple(self._binding_keys()))
         try:
@@ -189,7 +194,7 @@ class Compiled:
                 root.finish([*values, *(value for value, _ in guards)])
             return root
 
-        found, programs, numbers = find_programs(record_program)
+        found, programs, numbers = find_programs(record_program, self._device and self._device.backend)
         run = entry_program(programs).run
         inputs = input_arrays(found)
         explicit = len(arrays)
@@ -217,19 +222,22 @@ class Compiled:
         return self.fun(*given, **keywords)
 
 
-def jit(fun: Function | None = None, *, static_argnums: int | Sequence[int] = ()) -> Any:
+def jit(
+    fun: Function | None = None, *, static_argnums: int | Sequence[int] = (), device: Device | str | None = None
+) -> Any:
     """Compile a function of arrays. Usable as a decorator, with or without arguments.
 
     Arrays and numbers among the arguments are traced; strings, None, booleans and the arguments in
     ``static_argnums`` are part of the signature. Each new signature is traced and compiled once. The contents of
     arrays that the function captures are read at every call; other things that it reads from its surroundings are
     read when it is traced, but for its closure and global variables, which belong to the signature, as do those of
-    functions in its closure.
+    functions in its closure. ``device`` is ``"cpu"``, ``"gpu"`` or what `mixad.device` gives; otherwise the arguments,
+    or the device chosen around the call, decide where it runs.
     """
     if fun is None:
-        return functools.partial(jit, static_argnums=static_argnums)
+        return functools.partial(jit, static_argnums=static_argnums, device=device)
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    return Compiled(fun, numbers)
+    return Compiled(fun, numbers, None if device is None else as_device(device))
 
 
 def _is_dynamic(leaf: Any) -> bool:

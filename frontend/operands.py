@@ -11,11 +11,12 @@ import numpy as np
 from ..ir import Dense, TensorType, Value, user_location
 from ..ir.errors import DTypeError, NoAxisError, ShapeError, TraceError
 from .array import TracedArray
+from .devices import DeviceArray, adopted
 from .lifting import as_value, broadcast_shape, dtype_key, own_value, promote, recording
 
 NUMBERS = (bool, int, float, complex)
 #: Types that element-wise operations take as they are.
-PLAIN = frozenset({TracedArray, bool, int, float, complex})
+PLAIN = frozenset({TracedArray, DeviceArray, bool, int, float, complex})
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
 
@@ -40,6 +41,9 @@ def operand(x: Any) -> Any:
         return x
     if isinstance(x, list | tuple) and has_traced(x):
         return stack_nested(x)
+    x = adopted(x)
+    if isinstance(x, DeviceArray):
+        return x
     array = np.asarray(x)
     if array.dtype == object:
         return stack_objects(array)

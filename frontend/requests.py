@@ -18,11 +18,12 @@ from ..ops.control import CALL, call_attributes
 from ..ops.requests import JVP, VJP, VMAP, differentiable_outputs, request_attributes
 from . import trees
 from .array import TracedArray
+from .devices import DeviceArray
 from .execution import entry_program, find_programs, input_arrays
 from .lifting import as_value, dtype_key, own_value
 from .tracing import Trace, active, current_trace
 
-_ARRAYS = (TracedArray, np.ndarray, np.generic, bool, int, float, complex)
+_ARRAYS = (TracedArray, DeviceArray, np.ndarray, np.generic, bool, int, float, complex)
 
 
 def is_array(x: Any) -> bool:
@@ -223,7 +224,7 @@ def root_argument(root: Trace, leaf: Any) -> TracedArray:
     """An explicit input of a program, with its array in this call."""
     key = dtype_key(leaf)
     weak = key if isinstance(key, type) else None
-    array = np.asarray(leaf, np.dtype(key))
+    array = leaf if type(leaf) is DeviceArray else np.asarray(leaf, np.dtype(key))
     return TracedArray(root, root.add_input(TensorType(array.shape, array.dtype), "", array), weak)
 
 

@@ -13,6 +13,7 @@ from ..ir import user_location
 from ..ir.errors import DerivativeError
 from . import trees
 from .array import TracedArray
+from .devices import DeviceArray
 from .requests import check_input
 
 Function = Callable[..., Any]
@@ -25,7 +26,7 @@ class Selection:
     """
 
     def __init__(self, what: str, argnums: int | Sequence[int], args: Sequence[Any]) -> None:
-        self.args = list(args)
+        self.args = [_adopted(arg) for arg in args]
         self.single = isinstance(argnums, int)
         chosen = tuple(argnums) if isinstance(argnums, Sequence | range) else (argnums,)
         for number in chosen:
@@ -42,7 +43,7 @@ class Selection:
         asked = [number % len(args) for number in chosen]
         self.positions = list(dict.fromkeys(asked))
         self._order = [self.positions.index(position) for position in asked]
-        trees_of = [args[position] for position in self.positions]
+        trees_of = [self.args[position] for position in self.positions]
         self.leaves, self.structure = trees.flatten(trees_of)
         if any(not _is_differentiable(leaf) for leaf in self.leaves):
             paths = trees.leaf_paths(trees_of)
@@ -69,6 +70,14 @@ class Selection:
         """Derivatives in the structure of the arguments: one, or a tuple for several argnums."""
         found = trees.unflatten(self.structure, leaves)
         return found[0] if self.single else tuple([found[index] for index in self._order])
+
+
+def _adopted(arg: Any) -> Any:
+    """An argument whose arrays of other libraries, on a GPU, are mixad's."""
+    if isinstance(arg, np.ndarray | TracedArray | float | int):
+        return arg
+    leaves, structure = trees.flatten(arg)
+    return trees.unflatten(structure, leaves) if any(type(leaf) is DeviceArray for leaf in leaves) else arg
 
 
 def _is_differentiable(leaf: Any) -> bool:

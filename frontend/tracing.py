@@ -197,6 +197,10 @@ class Trace:
         self.root.symbols[trace.name] = trace.finish(outputs)
         self.root.functions[trace.name] = trace
 
+    def known_inputs(self) -> list[Any]:
+        """The arrays that a root trace's inputs have in this call, where they are known."""
+        return [self._known.get(value) for value in self.inputs]
+
     # --- concrete values -------------------------------------------------------------------------
 
     def concrete(self, value: Value) -> Any:

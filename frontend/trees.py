@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 import optree
 
+from .devices import adopted
+
 NAMESPACE: Final = "mixad"
 #: Leaves of these types need no second look.
 _PLAIN: Final = frozenset((np.ndarray, np.float64, np.float32, float, int, complex, bool, str))
@@ -39,6 +41,7 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
     leaves, structure = optree.tree_flatten(tree, namespace=NAMESPACE)
     if _PLAIN.issuperset(map(type, leaves)):
         return leaves, structure
+    leaves = [adopted(leaf) for leaf in leaves]
     new = {type(leaf) for leaf in leaves if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type)}
     if not new:
         return leaves, structure

@@ -49,10 +49,11 @@ def _names(dtypes: frozenset[np.dtype[Any]]) -> str:
 
 
 class SupportTable(Mapping[str, Support]):
-    """A backend's rows by operation name."""
+    """A backend's rows by operation name. ``remedy`` ends the errors of what is not in them."""
 
-    def __init__(self, backend: str, rows: Mapping[str, Support]) -> None:
+    def __init__(self, backend: str, rows: Mapping[str, Support], remedy: str = "") -> None:
         self.backend = backend
+        self._remedy = remedy
         self._rows = dict(rows)
 
     def __getitem__(self, name: str) -> Support:
@@ -81,13 +82,14 @@ class SupportTable(Mapping[str, Support]):
         if row is None:
             raise UnsupportedOperationError(
                 f"the {self.backend} backend has no lowering for '{op.name}', at {op.location}; "
-                f"`python -m mixad ops` prints what it runs"
+                f"`python -m mixad ops` prints what it runs{self._remedy}"
             )
         for dtype in data_types(op):
             if dtype not in row.dtypes:
                 raise UnsupportedOperationError(
                     f"the {self.backend} backend does not run '{op.name}' on {DTYPE_NAMES[dtype]}, at "
                     f"{op.location}; it takes {_names(row.dtypes)}: convert the operand (`x.astype(...)`)"
+                    f"{self._remedy}"
                 )
         location = op.location
         if location.order:

@@ -1,13 +1,16 @@
 """MindSpore's execution settings, as far as they mean something here.
 
-Both modes run alike: every derivative is a compiled program, and all else runs at once. Until there is a GPU
-backend every ``device_target`` runs on the CPU; a target other than the CPU is logged once.
+Both modes run alike: every derivative is a compiled program, and all else runs at once. With ``device_target="GPU"``
+derivatives run on the GPU, if there is one that Triton can compile for; a target that is not there, or not supported,
+runs on the CPU, which is logged once with the reason.
 """
 
 from __future__ import annotations
 
 import logging
 from typing import Any, Final
+
+from ..devices import device, missing_gpu, set_default
 
 GRAPH_MODE: Final = 0
 PYNATIVE_MODE: Final = 1
@@ -32,9 +35,11 @@ def set_context(**settings: Any) -> None:
             raise ValueError(f"device_target is {value!r}; it is one of {', '.join(_TARGETS)}")
     _settings.update(settings)
     target = _settings["device_target"]
-    if target != "CPU" and target not in _logged:
+    missing = missing_gpu() if target == "GPU" else "mixad has no backend for it"
+    set_default(device("gpu") if target == "GPU" and missing is None else None)
+    if target != "CPU" and missing is not None and target not in _logged:
         _logged.add(target)
-        _log.info("device_target is %r and there is only the CPU backend: programs run on the CPU", target)
+        _log.warning("device_target is %r, and programs run on the CPU: %s", target, missing)
 
 
 def get_context(name: str) -> Any:

@@ -110,10 +110,11 @@ class Planner:
         if isinstance(step, Cluster):
             stores = needs_store(clusters.graph, clusters, step)
             if step.tiled is not None:
-                launch = Tiled(clusters, step, self.checks, stores, self.options.precision).write()
+                launches = Tiled(clusters, step, self.checks, stores, self.options.precision).write()
             else:
-                launch = Rows(clusters, step, self.checks, stores).write()
-            yield launch, launch.slots
+                launches = Rows(clusters, step, self.checks, stores).write()
+            for launch in launches:
+                yield launch, launch.slots
         elif step.name in SPECIAL and has_numbers(step):
             for launch in SPECIAL[step.name](clusters, self.checks, step):
                 yield launch, launch.slots

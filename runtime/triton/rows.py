@@ -7,7 +7,7 @@ long ones are read in a loop, once for each reduction that needs the result of a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,14 +16,20 @@ from ...ir.graph import Operation, Value
 from .clusters import REDUCTIONS, Cluster, Clusters, operand_points
 from .expressions import computed, rounded
 from .points import Coord, Point, flat_of, reshaped
-from .writer import INT32_ELEMENTS, Body, Checks, Launch, Var, coordinates, power_of_two, programs
+from .writer import INT32_ELEMENTS, Body, Checks, Launch, Temporary, Var, coordinates, power_of_two, programs
 
 X: Final = frozenset({"x"})
 R: Final = frozenset({"r"})
-#: Rows of at most so many elements are read once.
+#: Rows of at most so many elements are read once; of columns, whose neighbours in memory are other columns' elements,
+#: fewer, so that a tile is wide enough to read whole lines.
 PERSISTENT: Final = 1024
+PERSISTENT_COLUMNS: Final = 64
 #: Elements of a tile.
 TILE: Final = 2048
+#: Rows of more elements are split over programs, in a kernel of partial results and one that combines them, where the
+#: rows are too few to occupy a GPU, whose processors the second number counts.
+SPLIT: Final = 8192
+PROCESSORS: Final = 132
 
 
 class Rows(Body):
@@ -36,7 +42,9 @@ class Rows(Body):
         self.kept = [axis for axis in range(len(cluster.shape)) if axis not in self.reduced]
         self.xnumel = cluster.rows
         self.rnumel = math.prod(cluster.shape[axis] for axis in self.reduced)
-        self.looped = self.rnumel > PERSISTENT or self.rnumel == 0
+        last = max((axis for axis, size in enumerate(cluster.shape) if size > 1), default=-1)
+        self.columns = last in self.kept
+        self.looped = self.rnumel > (PERSISTENT_COLUMNS if self.columns else PERSISTENT) or self.rnumel == 0
         self.levels = self._find_levels()
         self.xblock, self.rblock, self.warps = self._blocks()
 
@@ -53,18 +61,19 @@ class Rows(Body):
         if self.cluster.axes is None:
             xblock = min(max(power_of_two(self.xnumel // 128), 256), 1024, power_of_two(self.xnumel))
             return xblock, 1, min(max(xblock // 256, 1), 8)
-        last = max((axis for axis, size in enumerate(self.cluster.shape) if size > 1), default=-1)
-        outer = last in self.kept
         rblock = power_of_two(max(self.rnumel, 1))
         if self.looped:
-            rblock = min(rblock, 32 if outer else TILE)
-        xblock = min(power_of_two(self.xnumel), max(1, TILE // rblock), 64 if outer else 8)
+            rblock = min(rblock, 32 if self.columns else TILE)
+        xblock = min(power_of_two(self.xnumel), max(1, TILE // rblock), 256)
         return xblock, rblock, min(max(xblock * rblock // 256, 1), 8)
 
     # --- writing ---------------------------------------------------------------------------------
 
-    def write(self) -> Launch:
-        """The kernel."""
+    def write(self) -> list[Launch]:
+        """The kernel, or the two of a split reduction."""
+        splits = self._splits()
+        if splits > 1:
+            return self._write_split(splits)
         self._header()
         rows = [value for value in self.stores if self._is_row(value)]
         full = [value for value in self.stores if not self._is_row(value)]
@@ -78,7 +87,44 @@ class Rows(Body):
         else:
             self._store_all(full)
         self._store_all(rows)
-        return self.finish(self._title(), programs(self.xnumel, self.xblock), self.warps)
+        return [self.finish(self._title(), programs(self.xnumel, self.xblock), self.warps)]
+
+    def _splits(self) -> int:
+        """Over how many programs each row is split."""
+        blocks = programs(self.xnumel, self.xblock)
+        if self.cluster.axes is None or self.rnumel <= SPLIT or blocks >= 2 * PROCESSORS:
+            return 1
+        if max(self.levels.values()) > 1 or any(self.levels[value] and not self._is_row(value) for value in self.stores):
+            return 1
+        if any(op.name in ("tensor.argmax", "tensor.argmin") for op in self.cluster.operations):
+            return 1
+        return min(4 * PROCESSORS // blocks, programs(self.rnumel, 4 * self.rblock))
+
+    def _write_split(self, splits: int) -> list[Launch]:
+        chunk = self.rblock * programs(self.rnumel, splits * self.rblock)
+        splits = programs(self.rnumel, chunk)
+        self._header()
+        self.line("split = tl.program_id(1)")
+        folds = [Fold(self, op) for op in self.cluster.operations if op.name in REDUCTIONS]
+        for fold in folds:
+            fold.begin()
+        last = f"tl.minimum(split * {chunk} + {chunk}, {self.rnumel})"
+        self.line(f"for r in range(split * {chunk}, {last}, RBLOCK):")
+        self.open()
+        self._reduced_index("r + tl.arange(0, RBLOCK)[None, :]")
+        for fold in folds:
+            fold.step()
+        self._store_all([value for value in self.stores if not self._is_row(value)])
+        self.close()
+        parts = {}
+        for fold in folds:
+            parts[fold.op] = Temporary(splits * self.xnumel, fold.kind, f"parts of {fold.op.name}")
+            text = fold.partial()
+            place = f"{self.pointer(parts[fold.op])} + split * {self.xnumel} + xindex"
+            self.line(f"tl.store({place}, {text}{self.mask(X)})")
+        first = self.finish(f"split_{self._title()}", programs(self.xnumel, self.xblock), self.warps, splits=splits)
+        rows = [value for value in self.stores if self._is_row(value)]
+        return [first, combine(self.clusters, self.cluster, self.checks, rows, parts, splits)]
 
     def _title(self) -> str:
         kind = "pointwise" if self.cluster.axes is None else "rows" if self.looped else "row"
@@ -256,30 +302,72 @@ class Fold:
         """Write what stands behind the loop; the result."""
         return self._close(self.total)
 
-    def _close(self, total: str) -> Var:
-        rows, dtype = self.rows, self.op.result.type.dtype
+    def partial(self) -> str:
+        """The result for a part of the rows, in the type that is computed in."""
+        return self._reduced(self.total)
+
+    def combined(self, parts: str) -> Var:
+        """The result, of the results for the parts."""
+        return self._close(parts)
+
+    def _reduced(self, total: str) -> str:
+        """A tile's reduction, other than of places, in the type that is computed in."""
+        rows = self.rows
         if self.name in ("sum", "contract"):
-            text = f"tl.sum({total}, 1)[:, None]"
-            if dtype.kind in "iu" and dtype.itemsize < 4:
-                text += f".to(tl.{self.kind})"
-            return rows.named(rounded(text, dtype), X, dtype)
+            return f"tl.sum({total}, 1)[:, None].to(tl.{self.kind})"
         if self.name == "prod":
-            return rows.named(rounded(f"tl.reduce({total}, 1, multiply)[:, None]", dtype), X, dtype)
+            return f"tl.reduce({total}, 1, multiply)[:, None]"
         extremum = "max" if self.largest else "min"
         if not self.floating:
-            best = rows.named(f"tl.{extremum}({total}, 1)[:, None]", X, dtype).text
-            chosen = f"{total} == {best}"
-        else:
-            nan = rows.named(f"{total} != {total}", X | R, dtype).text
-            best = rows.named(f"tl.{extremum}(tl.where({nan}, {self.neutral}, {total}), 1)[:, None]", X, dtype).text
-            any_nan = rows.named(f"tl.max({nan}.to(tl.int32), 1)[:, None] > 0", X, dtype).text
-            chosen = f"tl.where({any_nan}, {nan}, {total} == {best})"
-            if self.name in ("max", "min"):
-                return rows.named(f'tl.where({any_nan}, float("nan"), {best})', X, dtype)
+            return f"tl.{extremum}({total}, 1)[:, None].to(tl.{self.kind})"
+        nan = rows.named(f"{total} != {total}", X | R, self.dtype).text
+        best = f"tl.{extremum}(tl.where({nan}, {self.neutral}, {total}), 1)[:, None]"
+        return f'tl.where(tl.max({nan}.to(tl.int32), 1)[:, None] > 0, float("nan"), {best})'
+
+    def _close(self, total: str) -> Var:
+        rows, dtype = self.rows, self.op.result.type.dtype
         if self.name in ("argmax", "argmin"):
-            place = f"tl.where(({chosen}) & ({self.place} < {rows.rnumel}), {self.place}, {rows.rnumel})"
-            return rows.named(f"tl.min({place}, 1)[:, None].to(tl.int64)", X, dtype)
+            return self._place(total)
+        text = self._reduced(total)
         if dtype.kind == "b":
-            return rows.named(f"{best} != 0", X, dtype)
-        # Triton's extrema of narrow integers are wider.
-        return rows.named(f"{best}.to(tl.{self.kind})", X, dtype)
+            text += " != 0"
+        return rows.named(rounded(text, dtype), X, dtype)
+
+    def _place(self, total: str) -> Var:
+        """Where the first extremum, or the first NaN, stands."""
+        rows, extremum = self.rows, "max" if self.largest else "min"
+        chosen = f"{total} == {rows.named(f'tl.{extremum}({total}, 1)[:, None]', X, self.dtype).text}"
+        if self.floating:
+            nan = rows.named(f"{total} != {total}", X | R, self.dtype).text
+            best = rows.named(f"tl.{extremum}(tl.where({nan}, {self.neutral}, {total}), 1)[:, None]", X, self.dtype).text
+            chosen = f"tl.where(tl.max({nan}.to(tl.int32), 1)[:, None] > 0, {nan}, {total} == {best})"
+        place = f"tl.where(({chosen}) & ({self.place} < {rows.rnumel}), {self.place}, {rows.rnumel})"
+        return rows.named(f"tl.min({place}, 1)[:, None].to(tl.int64)", X, self.op.result.type.dtype)
+
+
+def combine(
+    clusters: Clusters,
+    cluster: Cluster,
+    checks: Checks,
+    stores: Sequence[Value],
+    parts: Mapping[Operation, Temporary],
+    splits: int,
+) -> Launch:
+    """The kernel that makes the results of reductions, of which ``parts`` hold those for each split, and what follows
+    on the same rows."""
+    kept = tuple(size for axis, size in enumerate(cluster.shape) if axis not in (cluster.axes or ()))
+    own = Cluster(cluster.index, (*kept, splits), (len(kept),))
+    own.operations = [op for op in cluster.operations if op in parts or op.result.type.size == math.prod(kept)]
+    own.members = {op.result: own.row_point(op.result.type.shape) for op in own.operations}
+    rows = Rows(clusters, own, checks, stores)
+    rows._header()
+    for op, part in parts.items():
+        mask = rows.mask(X | R)
+        place = f"{rows.pointer(part)} + rindex * {rows.xnumel} + xindex"
+        tile = rows.named(f"tl.load({place}{mask}{', other=0' if mask else ''})", X | R, op.operands[0].type.dtype).text
+        fold = Fold(rows, op)
+        if "r" in rows.masks:
+            tile = rows.named(f"tl.where(rmask, {tile}, {fold.neutral})", X | R, fold.dtype).text
+        rows.remember_result(op, fold.combined(tile))
+    rows._store_all(stores)
+    return rows.finish("combine_" + rows._title().partition("_")[2], programs(rows.xnumel, rows.xblock), rows.warps)

@@ -86,8 +86,12 @@ class Session:
     def run(self, arrays: Sequence[Any], on_device: bool) -> tuple[Any, ...]:
         """The results, on the device or as NumPy's."""
         device, plan = self.device, self.plan
-        staged = self._replays or not on_device
-        base = device.workspace(self._own + (sum(self._in_bytes) + sum(self._out_bytes) if staged else 0))
+        room = sum(
+            nbytes
+            for array, nbytes in zip(arrays, self._in_bytes, strict=True)
+            if self._replays or not isinstance(array, DeviceArray)
+        )
+        base = device.workspace(self._own + room + sum(self._out_bytes))
         inputs, at = self._stage(arrays, base + self._own)
         if self._replays:
             outputs = self._places(at)

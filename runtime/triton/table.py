@@ -40,4 +40,5 @@ def support_table() -> SupportTable:
             rows[name] = Support(dtypes)
     rows |= {name: Support(frozenset(TRITON_NAMES)) for name in CONTROL}
     order = {name: number for number, name in enumerate(registered())}
-    return SupportTable("triton", dict(sorted(rows.items(), key=lambda row: order[row[0]])))
+    remedy = ", and device('gpu', fallback='host') lets the CPU compute the rest"
+    return SupportTable("triton", dict(sorted(rows.items(), key=lambda row: order[row[0]])), remedy)

@@ -18,7 +18,8 @@ from ...ops.contraction import parse_spec
 from .clusters import Cluster, Clusters, label_sizes
 from .expressions import TRITON_NAMES, rounded
 from .points import VIEWS, Coord, Point, flat_of, reshaped, through
-from .writer import INT32_ELEMENTS, Body, Checks, Launch, Var, coordinates, power_of_two, programs
+from .rows import PROCESSORS, combine
+from .writer import INT32_ELEMENTS, Body, Checks, Launch, Temporary, coordinates, power_of_two, programs
 
 #: How float32 numbers are multiplied: exactly, as three products of TensorFloat-32, as one.
 PRECISIONS: Final = ("ieee", "tf32x3", "tf32")
@@ -93,15 +94,30 @@ class Tiled(Body):
         prefix = {"k": "kx_", "l": "ky_"}.get(dim, "i_")
         return Coord(prefix + label, frozenset(dim))
 
-    def write(self) -> Launch:
-        """The kernel."""
+    def _splits(self, blocks: int, inner: int) -> int:
+        """Over how many programs the sum of each tile is split: where the tiles are too few to occupy a GPU and the
+        sums long."""
+        if 2 * blocks > PROCESSORS or inner < 16 * self.tiling.inner:
+            return 1
+        return min(PROCESSORS // blocks, programs(inner, 8 * self.tiling.inner))
+
+    def write(self) -> list[Launch]:
+        """The kernel, or the two of a split sum."""
         t, op = self.tiling, self.op
         counts = [self._size_of(part) for part in (self.rows, self.columns, self.inner, self.batch)]
         down, across = programs(counts[0], t.rows), programs(counts[1], t.columns)
         self._header(down, across, counts)
         kind = "float64" if op.result.type.dtype == np.float64 else "float32"
         self.line(f"total = tl.zeros([{t.rows}, {t.columns}], tl.{kind})")
-        self.line(f"for k in range(0, {counts[2]}, {t.inner}):")
+        blocks = down * across * counts[3]
+        chunk = t.inner * programs(counts[2], self._splits(blocks, counts[2]) * t.inner)
+        splits = programs(counts[2], chunk)
+        if splits > 1:
+            self.line("split = tl.program_id(1)")
+            last = f"tl.minimum(split * {chunk} + {chunk}, {counts[2]})"
+            self.line(f"for k in range(split * {chunk}, {last}, {t.inner}):")
+        else:
+            self.line(f"for k in range(0, {counts[2]}, {t.inner}):")
         self.open()
         self._inner_index("k", "[None, :]", "kx_", counts[2])
         self._inner_index("l", "[:, None]", "ky_", counts[2])
@@ -113,14 +129,21 @@ class Tiled(Body):
         self.line(f"total = tl.dot({x}, {y}, total{options})")
         self.close()
         dtype = op.result.type.dtype
+        names = [each.name.partition(".")[2] for each in self.cluster.operations[1:4]]
+        if splits > 1:
+            point = self.home(op.result)
+            part = Temporary(splits * op.result.type.size, kind, "parts of a contraction")
+            place = f"{self.pointer(part)} + split * {op.result.type.size} + {flat_of(point)}"
+            self.line(f"tl.store({place}, total{self.mask(frozenset('mn'))})")
+            first = self.finish("split_tiled", blocks, t.warps, t.stages, splits)
+            return [first, combine(self.clusters, self.cluster, self.checks, self.stores, {op: part}, splits)]
         var = self.named(rounded("total", dtype), frozenset("mn"), dtype)
         point = self.home(op.result)
         self.remember((op.result, point.flat.text if point.flat is not None else point.key), var)
         for value in self.stores:
             at = self.home(value)
             self.store(value, self.emit(value, at), flat_of(at))
-        names = [each.name.partition(".")[2] for each in self.cluster.operations[1:4]]
-        return self.finish("_".join(["tiled", *names]), down * across * counts[3], t.warps, t.stages)
+        return [self.finish("_".join(["tiled", *names]), blocks, t.warps, t.stages)]
 
     def _header(self, down: int, across: int, counts: Sequence[int]) -> None:
         t = self.tiling

@@ -66,7 +66,7 @@ class Temporary:
     @property
     def nbytes(self) -> int:
         """Bytes of it."""
-        return self.size * int(self.element.removeprefix("int")) // 8
+        return self.size * np.dtype(self.element).itemsize
 
 
 #: What a kernel's parameter stands for: a value in memory, the program's checks, shared memory, or a number.
@@ -362,14 +362,14 @@ class Body:
 
     # --- the whole -------------------------------------------------------------------------------
 
-    def finish(self, name: str, programs: int, warps: int, stages: int = 2) -> Launch:
-        """The kernel."""
+    def finish(self, name: str, programs: int, warps: int, stages: int = 2, splits: int = 1) -> Launch:
+        """The kernel, of so many programs for each of the ``splits`` of what is reduced."""
         body = "\n".join(_pruned(self.lines)) + "\n"
         comment = "".join(f"    # {parameter}: {_shown(slot)}\n" for slot, parameter in self.slots.items())
         text, full = complete(body, name, list(self.slots.values()), comment)
         pairs = zip(self.slots, self.elements, strict=True)
         signature = tuple("int32" if isinstance(slot, int) else Pointer(element) for slot, element in pairs)
-        kernel = Kernel(full, text, signature, (programs, 1, 1), warps, stages)
+        kernel = Kernel(full, text, signature, (programs, splits, 1), warps, stages)
         return Launch(kernel, tuple(self.slots))
 
 
