@@ -43,6 +43,7 @@ def unwatched() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bless", action="store_true", help="rewrite CHECK lines and golden files to what is printed now")
+    parser.addoption("--gpu", action="store_true", help="run the tests of the Triton backend on a GPU")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ writers do not mind each other.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -170,8 +171,10 @@ class Pool:
         while (taken := self._jobs.get()) is not None:
             job, future = taken
             try:
-                if worker is None or not worker.alive:
-                    worker = Worker()
+                if worker is not None and not worker.alive:
+                    worker.close()
+                    worker = None
+                worker = worker or Worker()
                 future.set_result(worker.ask(job))
             except BaseException as error:
                 future.set_exception(error)
@@ -198,13 +201,15 @@ class Worker:
             [sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self._errors: list[bytes] = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         """Triton reports what it cannot compile on the standard error: the last lines are kept."""
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._errors = [*self._errors[-40:], line]
+        with self.process.stderr as lines:
+            for line in lines:
+                self._errors = [*self._errors[-40:], line]
 
     @property
     def alive(self) -> bool:
@@ -235,9 +240,11 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
+        self._listener.join()
 
 
 @functools.cache

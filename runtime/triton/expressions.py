@@ -133,7 +133,7 @@ def _polygamma(op: Operation, names: Sequence[str], kind: str) -> str:
     size, sign = math.gamma(n + 1), (-1) ** (n + 1)
     order = f"tl.full([], {float(n + 1)}, tl.{kind})"
     right = f"hurwitz_zeta({order}, tl.where({x} > 0.0, {x}, 1.0 - {x})) * {sign * size!r}"
-    cot = f"divide(tl.full([], 1.0, tl.{kind}), libdevice.tan({math.pi!r} * ({x} - libdevice.rint({x}))))"
+    cot = f"divide(tl.full([], 1.0, tl.{kind}), libdevice.tan({math.pi!r} * ({x} - libdevice.nearbyint({x}))))"
     text = "0.0"
     for factor in reversed(_cotangent_polynomial(n)):
         text = f"({text} * {cot} + {float(factor)!r})"
@@ -162,7 +162,7 @@ EXPRESSIONS: Final[dict[str, Row]] = {
     "tensor.erf": _library("erf"),
     "tensor.floor": _library("floor"),
     "tensor.ceil": _library("ceil"),
-    "tensor.round": _library("rint"),
+    "tensor.round": _library("nearbyint"),
     "tensor.trunc": _library("trunc"),
     "tensor.is_finite": _template('tl.abs({0}) < float("inf")'),
     "tensor.sign_bit": _sign_bit,

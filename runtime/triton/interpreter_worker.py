@@ -148,9 +148,10 @@ NUMPY = {
     "erfcx": _elementwise("erfcx"),
     "normcdfinv": _elementwise("ndtri"),
     "lgamma": _each(_lgamma),
+    "nearbyint": np.rint,
     "tgamma": _elementwise("gamma"),
 }
-SAME = "exp expm1 log log1p sin cos tan sinh cosh tanh floor ceil trunc rint fmod copysign sqrt".split()
+SAME = "exp expm1 log log1p sin cos tan sinh cosh tanh floor ceil trunc fmod copysign sqrt".split()
 
 
 def _function(meaning: Any) -> Any:

@@ -1,0 +1,182 @@
+"""The Triton backend's table cannot lie: every cell that claims support is computed by its kernels, in Triton's
+interpreter, in value and in first and second derivatives, in every mixture of modes; every cell that denies it raises.
+
+With a GPU, ``make test-gpu`` runs the same on it.
+"""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from mixad.ir import Builder, Dense, Graph, Module, TensorType, registered
+from mixad.ir.errors import UnsupportedOperationError
+from mixad.ir.types import DTYPE_NAMES, INEXACT
+from mixad.runtime.compiler import compile_module
+from mixad.runtime.numpy import NUMPY
+from mixad.runtime.reference import interpret
+from mixad.runtime.support import ANY_ORDER
+from mixad.runtime.triton import TRITON, Options, backend_for
+from mixad.tools.tables import GUIDE
+
+from .programs import (
+    OPERATIONS,
+    accepted,
+    assert_close,
+    base,
+    chain,
+    chains,
+    differentiable,
+    expanded,
+    random_like,
+    sample_arrays,
+)
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed"),
+    pytest.mark.usefixtures("on_device"),
+]
+TABLE = TRITON.support
+SAMPLED = [name for name in TABLE if name in OPERATIONS and OPERATIONS[name].rules.cls.samples[0].operands]
+#: The operations that have no kernel. Whatever is added elsewhere gets one, or is added here.
+WITHOUT_KERNELS = {
+    *(f"tensor.{name}" for name in ("real", "imag", "conj", "complex")),
+    *(name for name in OPERATIONS if name.startswith(("fft.", "linalg."))),
+    *(f"tensor.bessel_{kind}" for kind in ("j", "y", "i", "ie", "k", "ke")),
+    *(f"tensor.{name}" for name in ("beta", "lbeta", "zeta", "dawsn", "expi", "expn")),
+    *(f"tensor.{name}" for name in ("gammainc", "gammaincc", "betainc", "betaincc")),
+}
+#: Functions that the interpreter, or a GPU, computes with a few more units of error than SciPy.
+WIDER = {"tensor.polygamma": 512, "tensor.gamma": 64, "tensor.log_ndtr": 64, "tensor.lgamma": 64, "tensor.logit": 16}
+
+
+@pytest.fixture
+def on_device(request, monkeypatch):
+    if not request.config.getoption("--gpu"):
+        monkeypatch.setenv("MIXAD_TRITON", "interpret")
+
+
+def _agree(module, inputs, ulps, backend=TRITON):
+    expected = interpret(expanded(module).entry, *inputs)
+    program = compile_module(module.clone(), backend)[module.entry.name]
+    for found, wanted in zip(program.run(*inputs), expected, strict=True):
+        assert_close(found, wanted, ulps)
+
+
+def test_the_table_is_what_it_is_said_to_be():
+    loops = {"control.cond", "control.scan", "control.sweeps", "control.while"}
+    assert set(TABLE) == loops | set(OPERATIONS) - WITHOUT_KERNELS
+    assert all(row.order == ANY_ORDER for row in TABLE.values())
+    kernels = frozenset(dtype for dtype in DTYPE_NAMES if dtype.kind != "c")
+    for name in SAMPLED:
+        assert TABLE[name].dtypes == NUMPY.support[name].dtypes & kernels
+    guide = {f"tensor.{each}" for each in "pow log square exp neg mul div sin cos tan atanh sinh cosh contract".split()}
+    assert guide <= set(TABLE)
+    assert set(GUIDE) & set(OPERATIONS) <= set(TABLE)
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_a_cell_that_claims_support_runs(name):
+    definition = OPERATIONS[name]
+    seen = set()
+    for number in range(len(definition.rules.cls.samples)):
+        for dtype in TABLE[name].dtypes:
+            arrays = sample_arrays(definition, number, dtype.type)
+            key = (dtype, number if dtype in (np.float64, np.int64, np.bool_) else min(number, 1))
+            if key in seen or not accepted(definition, number, arrays) or any(a.dtype.kind == "c" for a in arrays):
+                continue
+            if definition.rules.cls.samples[number].attributes.get("dtype", np.dtype(float)).kind == "c":
+                continue
+            seen.add(key)
+            graph, inputs = base(definition, number, arrays)
+            _agree(chain(graph, ""), inputs, WIDER.get(name, 8))
+
+
+@pytest.mark.parametrize("name", ["tensor.constant", "tensor.iota"])
+@pytest.mark.parametrize("dtype", DTYPE_NAMES, ids=DTYPE_NAMES.get)
+def test_what_is_made_of_nothing(name, dtype):
+    graph = Graph("f")
+    b = Builder(graph)
+    attributes = {"value": Dense(1, TensorType((3,), dtype))} if name == "tensor.constant" else {}
+    if name == "tensor.iota":
+        if dtype.kind == "b":
+            return
+        attributes = {"shape": (2, 3), "axis": 1, "dtype": dtype}
+    graph.set_outputs(b.create(registered()[name], (), attributes).results)
+    module = Module()
+    module.add(graph)
+    if dtype in TABLE[name].dtypes:
+        _agree(module, (), 0)
+    else:
+        with pytest.raises(UnsupportedOperationError, match=r"does not run .*complex"):
+            compile_module(module, TRITON)
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_a_cell_that_denies_support_raises(name):
+    definition = OPERATIONS[name]
+    sample = definition.rules.cls.samples[0]
+    for dtype in NUMPY.support[name].dtypes - (TABLE[name].dtypes if name in TABLE else frozenset()):
+        arrays = sample_arrays(definition, 0, dtype.type)
+        if not arrays or not accepted(definition, 0, arrays) or arrays[definition.rules.data].dtype != dtype:
+            continue
+        graph = Graph("f")
+        operands = tuple(graph.add_input(TensorType(array.shape, array.dtype)) for array in arrays)
+        graph.set_outputs(Builder(graph).create(definition, operands, sample.attributes).results)
+        module = Module()
+        module.add(graph)
+        with pytest.raises(UnsupportedOperationError, match=rf"triton backend .*'{name}'.*fallback='host'"):
+            TABLE.check(module)
+
+
+DERIVED = [
+    name
+    for name in SAMPLED
+    if np.dtype(np.float64) in TABLE[name].dtypes
+    and accepted(OPERATIONS[name], 0, sample_arrays(OPERATIONS[name], 0))
+    and differentiable(OPERATIONS[name], 0, sample_arrays(OPERATIONS[name], 0))
+]
+
+
+def _check_derivatives(name, dtype, number, orders, ulps):
+    definition = OPERATIONS[name]
+    graph, inputs = base(definition, number, sample_arrays(definition, number, dtype))
+    rng = np.random.default_rng(7)
+    for order in orders:
+        for modes in chains(order):
+            module = chain(graph, modes)
+            seeds = [random_like(rng, value.type) for value in module.entry.inputs[len(inputs) :]]
+            _agree(module, [*inputs, *seeds], ulps)
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_derivatives_to_second_order(name):
+    _check_derivatives(name, np.float64, 0, (1, 2), 4 * WIDER.get(name, 64))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unwatched")
+@pytest.mark.parametrize("name", DERIVED)
+def test_derivatives_to_second_order_of_every_sample_and_type(name):
+    definition = OPERATIONS[name]
+    for dtype in TABLE[name].dtypes & INEXACT:
+        wide = dtype.itemsize > 2
+        for number in range(len(definition.rules.cls.samples) if dtype == np.float64 else 1):
+            arrays = sample_arrays(definition, number, dtype.type)
+            if accepted(definition, number, arrays) and differentiable(definition, number, arrays):
+                target = definition.rules.cls.samples[number].attributes.get("dtype")
+                if target is None or target in TABLE[name].dtypes:
+                    _check_derivatives(name, dtype.type, number, (1, 2), 256 if wide else 64)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in WITHOUT_KERNELS if "bessel" not in name))
+def test_the_cpu_computes_what_has_no_kernel_where_that_is_asked_for(name):
+    definition = OPERATIONS[name]
+    arrays = sample_arrays(definition, 0)
+    if not accepted(definition, 0, arrays):
+        arrays = sample_arrays(definition, 0, np.complex128)
+    graph, inputs = base(definition, 0, arrays)
+    backend = backend_for(Options(fallback=True))
+    _agree(chain(graph, ""), inputs, 8, backend)
+    program = compile_module(chain(graph, ""), backend)["f"]
+    assert f"{name} on the CPU" in program.source or not any(value.type.size for value in graph.outputs)
+

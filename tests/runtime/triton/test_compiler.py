@@ -1,0 +1,212 @@
+"""Kernels compile for GPUs that are not there, in processes of their own, and what they made is kept safely."""
+
+import threading
+
+import numpy as np
+import pytest
+from mixad.ir import Builder, Graph, Module, TensorType
+from mixad.ir.errors import DeviceError
+from mixad.ir.types import bfloat16
+from mixad.runtime.compiler import compile_module
+from mixad.runtime.triton import TRITON, compiler, files
+from mixad.runtime.triton.compiler import CDNA3, HOPPER, Binary, compile_kernels, pack, unpack
+from mixad.runtime.triton.driver import Kernel, Pointer
+
+SOURCE = """
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def twice(p0, p1):
+    index = tl.program_id(0) * 128 + tl.arange(0, 128)
+    tl.store(p1 + index, 2 * tl.load(p0 + index))
+"""
+TWICE = Kernel("twice", SOURCE, (Pointer("float32"), Pointer("float32")), (1, 1, 1))
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """A cache of its own."""
+    monkeypatch.setenv("MIXAD_CACHE_DIR", str(tmp_path / "cache"))
+    files.path_of.cache_clear()
+    yield tmp_path / "cache"
+    files.path_of.cache_clear()
+
+
+@pytest.fixture
+def pool():
+    made = compiler.Pool(1)
+    yield made
+    made.close()
+
+
+# --- what is kept --------------------------------------------------------------------------------
+
+
+def test_a_kernel_is_compiled_once(folder, pool):
+    (first,) = compile_kernels([TWICE], HOPPER, workers=pool)
+    assert first.code.startswith(b"\x7fELF")
+    assert first.metadata["name"] == "twice"
+    assert first.metadata["num_warps"] == 4
+    assert ".target sm_90" in first.stages["ptx"]
+    assert "tt.func public @twice" in first.stages["ttir"]
+    (again,) = compile_kernels([TWICE], HOPPER, workers=None)
+    assert again == first
+    assert len(list((folder / "kernels").iterdir())) == 1
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]])
+def test_a_damaged_file_is_compiled_again(folder, pool, damage):
+    compile_kernels([TWICE], HOPPER, workers=pool)
+    (path,) = (folder / "kernels").iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert unpack(path.read_bytes()) is None
+    (found,) = compile_kernels([TWICE], HOPPER, workers=pool)
+    assert unpack(path.read_bytes()) == found
+
+
+def test_the_key_is_everything_that_the_binary_depends_on(monkeypatch):
+    def key(kernel=TWICE, aligned=True, target=HOPPER):
+        return compiler.key_of(kernel, compiler.job_of(kernel, aligned, target))
+
+    other = Kernel("twice", SOURCE + "\n", TWICE.signature, TWICE.grid)
+    warps = Kernel("twice", SOURCE, TWICE.signature, TWICE.grid, warps=8)
+    element = Kernel("twice", SOURCE, (Pointer("float64"),) * 2, TWICE.grid)
+    keys = [key(), key(other), key(warps), key(element), key(aligned=False), key(target=CDNA3)]
+    monkeypatch.setattr(compiler, "triton_version", lambda: "0.0.0")
+    assert len({*keys, key()}) == 7
+
+
+def test_writers_do_not_mind_each_other(folder):
+    binaries = [Binary(bytes([number]) * 100_000, {"name": "k"}, {}) for number in range(8)]
+    torn = []
+
+    def write(binary):
+        for _ in range(20):
+            compiler.keep("key", binary)
+            if compiler.kept("key") not in binaries:
+                torn.append(binary)
+
+    threads = [threading.Thread(target=write, args=(binary,)) for binary in binaries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not torn
+    assert [path.name for path in (folder / "kernels").iterdir()] == ["key"]
+
+
+def test_a_folder_of_others_is_not_trusted(folder):
+    compiler.keep("key", Binary(b"code", {}, {}))
+    assert (folder.stat().st_mode & 0o777, (folder / "kernels").stat().st_mode & 0o777) == (0o700, 0o700)
+    files.private_folder.cache_clear()
+    (folder / "kernels").chmod(0o777)
+    with pytest.raises(DeviceError, match="mode 0777; it must be yours .* MIXAD_CACHE_DIR"):
+        compiler.kept("key")
+    files.private_folder.cache_clear()
+
+
+def test_packing():
+    binary = Binary(b"\0code", {"name": "k", "shared": 3}, {"ptx": "text"})
+    assert unpack(pack(binary)) == binary
+
+
+def test_what_does_not_compile_is_told_with_the_kernels_file(folder, pool):
+    broken = Kernel("twice", SOURCE.replace("2 * tl.load", "tl.nothing"), TWICE.signature, TWICE.grid)
+    with pytest.raises(DeviceError, match=r"(?s)does not compile the kernel twice \(.*twice.py\).*nothing"):
+        compile_kernels([broken], HOPPER, workers=pool)
+    assert compile_kernels([TWICE], HOPPER, workers=pool)
+
+
+def test_a_process_that_dies_is_an_error_and_the_next_one_works(folder, pool):
+    deadly = Kernel("twice", "import os\nos._exit(7)\n", TWICE.signature, TWICE.grid)
+    with pytest.raises(DeviceError, match="ended with status 7"):
+        compile_kernels([deadly], HOPPER, workers=pool)
+    assert compile_kernels([TWICE], HOPPER, workers=pool)
+
+
+# --- one kernel of each family -------------------------------------------------------------------
+
+
+def _families(dtype):
+    """Programs whose kernels are of every kind."""
+    n = TensorType((301, 77), dtype)
+
+    def rows(b, x):
+        row = b.reduce_max(x, axes=(1,))
+        return b.exp(b.sub(x, b.broadcast_in_dim(row, shape=(301, 77), dims=(0,))))
+
+    return {
+        "pointwise": (lambda b, x, y: b.add(b.tanh(x), b.pow(x, y)), (n, n)),
+        "rows": (rows, (n,)),
+        "looped": (lambda b, x: b.reduce_prod(x, axes=(1,)), (TensorType((5, 3000), dtype),)),
+        "columns": (lambda b, x: b.argmax(x, axis=0), (n,)),
+        "split": (lambda b, x: b.reduce_sum(x, axes=(0,)), (TensorType((100_000,), dtype),)),
+        "tiles": (
+            lambda b, x, y: b.maximum(b.contract(x, y, spec="ik,jk->ij"), b.constant(value=_zero(dtype))),
+            (n, n),
+        ),
+        "split_tiles": (
+            lambda b, x, y: b.contract(x, y, spec="ki,kj->ij"),
+            (TensorType((5000, 32), dtype), TensorType((5000, 16), dtype)),
+        ),
+        "moves": (
+            lambda b, x: b.pad(b.reverse(x, axes=(1,)), low=(1, 0), high=(0, 2), interior=(0, 1)),
+            (n,),
+        ),
+        "cumsum": (lambda b, x: b.cumsum(x, axis=1, reverse=True), (n,)),
+        "sort": (lambda b, x: b.sort(x, axis=0), (n,)),
+        "gather": (lambda b, x, i: b.gather(x, i, axes=(1,)), (n, TensorType((9,), np.int32))),
+        "scatter": (
+            lambda b, x, u, i: b.scatter_add(x, u, i, axes=(0,)),
+            (n, TensorType((400, 77), dtype), TensorType((400,), np.int64)),
+        ),
+        "special": (lambda b, x: b.add(b.polygamma(x, n=0), b.polygamma(x, n=2)), (n,)),
+    }
+
+
+def _zero(dtype):
+    from mixad.ir import Dense
+
+    return Dense(np.zeros((), dtype), TensorType((301, 301), dtype))
+
+
+def _kernels(dtype):
+    found = {}
+    for build, types in _families(np.dtype(dtype)).values():
+        graph = Graph("f")
+        graph.set_outputs([build(Builder(graph), *[graph.add_input(type) for type in types])])
+        module = Module()
+        module.add(graph)
+        found.update(dict.fromkeys(compile_module(module, TRITON)["f"].run.plan.kernels()))
+    return list(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, bfloat16], ids=str)
+def test_every_family_compiles_for_hopper(dtype):
+    kernels = _kernels(dtype)
+    binaries = compile_kernels(kernels, HOPPER)
+    assert all(binary.code.startswith(b"\x7fELF") for binary in binaries)
+    assert all(binary.metadata["shared"] <= 232_448 for binary in binaries)
+    assert not any(binary.metadata["global_scratch_size"] for binary in binaries)
+    products = [binary.stages["ptx"] for kernel, binary in zip(kernels, binaries, strict=True) if "tl.dot" in kernel.source]
+    assert products
+    if dtype is bfloat16:
+        assert any("wgmma" in ptx or "mma.sync" in ptx for ptx in products)
+
+
+@pytest.mark.slow
+def test_families_compile_for_amd_too():
+    kernels = [kernel for kernel in _kernels(np.float32) if "scatter" not in kernel.name]
+    assert all(binary.code.startswith(b"\x7fELF") for binary in compile_kernels(kernels, CDNA3))
+
+
+def test_compiling_needs_no_more_processes_than_kernels(monkeypatch):
+    monkeypatch.setenv("MIXAD_COMPILE_WORKERS", "3")
+    pool = compiler.Pool()
+    assert pool.limit == 3
+    assert not pool._threads
+    pool.close()
