@@ -1,0 +1,215 @@
+"""Programs on a device as users meet them, in Triton's interpreter."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import mixad as mx
+import mixad.mindspore as ms
+import numpy as np
+import pytest
+from mixad.frontend.devices import current_backend, set_default
+from mixad.ir.errors import BoundsError, DeviceError, UnsupportedOperationError
+from mixad.runtime.triton import TRITON, devices
+from mixad.runtime.triton.interpreter import InterpreterDriver
+
+RNG = np.random.default_rng(3)
+GUIDE = Path(__file__).parents[3] / "examples" / "guide"
+
+
+def loss(x, w):
+    hidden = np.tanh(x @ w)
+    return np.mean((hidden - np.max(hidden, axis=1, keepdims=True)) ** 2)
+
+
+X, W = RNG.standard_normal((30, 20)), RNG.standard_normal((20, 17))
+
+
+@pytest.mark.parametrize("transform", [mx.grad, mx.value_and_grad, lambda f: mx.hessian(lambda v: f(X, v.reshape(20, -1)))])
+def test_derivatives_on_a_device_are_those_of_the_cpu(transform):
+    f = transform(loss)
+    args = (X, W) if transform in (mx.grad, mx.value_and_grad) else (W[:, :2].ravel(),)
+    wanted = f(*args)
+    with mx.device("gpu"):
+        found = f(*args)
+    for each, expected in zip(*(x if isinstance(x, tuple) else (x,) for x in (found, wanted)), strict=True):
+        assert isinstance(each, np.ndarray | np.generic)
+        np.testing.assert_allclose(each, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_arrays_on_a_device_decide():
+    x, w = mx.to_device(X), mx.to_device(W)
+    wanted = mx.grad(loss, argnums=(0, 1))(X, W)
+    for f in (mx.grad(loss, argnums=(0, 1)), mx.jit(mx.grad(loss, argnums=(0, 1)))):
+        for _ in range(3):
+            found = f(x, w)
+            assert [type(each) for each in found] == [mx.DeviceArray] * 2
+            for each, expected in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(each.numpy(), expected, rtol=1e-12, atol=1e-14)
+        assert isinstance(f(X, W)[0], np.ndarray)
+    step = mx.jit(lambda w, g: w - 0.1 * g)(w, found[1])
+    np.testing.assert_allclose(step.numpy(), W - 0.1 * wanted[1])
+
+
+def test_arrays_on_a_device_beside_others():
+    x = mx.to_device(X)
+    f = mx.jit(lambda x, w, scale: np.sum(x @ w) * scale)
+    np.testing.assert_allclose(float(f(x, W, 2.0)), 2 * np.sum(X @ W))
+    captured = mx.grad(lambda w: np.sum((x @ w) ** 2))
+    np.testing.assert_allclose(captured(mx.to_device(W)).numpy(), 2 * X.T @ X @ W)
+    tree = mx.grad(lambda p: np.sum(p["x"] * p["y"]))({"x": x, "y": mx.to_device(2 * X)})
+    np.testing.assert_allclose(tree["x"].numpy(), 2 * X)
+
+
+def test_a_jitted_function_follows_the_device_around_it():
+    f = mx.jit(lambda x: np.sin(x))
+    with mx.device("gpu"):
+        assert current_backend() is TRITON
+        with mx.device("cpu"):
+            assert current_backend() is not TRITON
+        np.testing.assert_allclose(f(X), np.sin(X))
+    assert current_backend() is not TRITON
+    fixed = mx.jit(lambda x: np.sin(x), device="gpu")
+    with mx.device("cpu"):
+        np.testing.assert_allclose(fixed(X), np.sin(X))
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: mx.device("tpu"), lambda: mx.device("gpu", precision="bf16"), lambda: mx.device("gpu", fallback="x")]
+)
+def test_wrong_choices(call):
+    with pytest.raises(ValueError, match=r"it is (one of )?'"):
+        call()
+
+
+# --- loops and choices ---------------------------------------------------------------------------
+
+
+def test_loops_and_choices_are_decided_by_the_host():
+    def f(x):
+        def body(carry, t):
+            carry = mx.cond(np.sum(carry) > 3, lambda c: np.sin(c), lambda c: c * t + 1, carry)
+            return carry, np.sum(carry)
+
+        carry, ys = mx.scan(body, x, np.arange(1.0, 6.0))
+        last = mx.while_loop(lambda c: np.sum(c**2) < 50, lambda c: 2 * c + 0.1, carry)
+        return np.sum(last) + np.sum(ys**2)
+
+    x = np.array([0.3, -0.2, 0.5])
+    for transform in (lambda f: f, mx.grad, lambda f: mx.grad(lambda x: np.sum(mx.grad(f)(x) ** 2))):
+        wanted = transform(f)(x) if transform is not f else f(x)
+        np.testing.assert_allclose(mx.jit(transform(f), device="gpu")(x), mx.jit(transform(f))(x), rtol=1e-10)
+        assert wanted is not None
+
+
+# --- what has no kernel, what is wrong -----------------------------------------------------------
+
+
+def spectrum(x):
+    return np.sum(np.linalg.eigvalsh(np.sin(x) @ np.sin(x).T)[:3] ** 3)
+
+
+def test_what_has_no_kernel_is_named_and_the_cpu_can_compute_it():
+    x = RNG.standard_normal((4, 4))
+    wanted = mx.grad(spectrum)(x)
+    with mx.device("gpu"), pytest.raises(UnsupportedOperationError, match=r"'linalg.eigh'.*fallback='host'"):
+        mx.grad(spectrum)(x)
+    with mx.device("gpu", fallback="host"):
+        np.testing.assert_allclose(mx.grad(spectrum)(x), wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_an_index_out_of_range():
+    f = mx.jit(lambda x, i: x[i] * 2, device="gpu")
+    with pytest.raises(BoundsError, match=r"index 77 is out of bounds for axis 0 with size 30, at .*test_devices.py"):
+        f(X, np.array([3, 77]))
+    assert f(X, np.array([3, 7])).shape == (2, 20)
+
+
+def test_a_kernel_that_fails_is_an_error_and_the_device_goes_on(monkeypatch):
+    driver = devices.interpreter().driver
+    with pytest.raises(DeviceError, match=r"a kernel failed in Triton's interpreter: KeyError"):
+        driver.free(12345)
+        driver.synchronize()
+    np.testing.assert_allclose(mx.jit(np.sin, device="gpu")(X), np.sin(X))
+
+
+def test_a_process_that_dies_is_an_error():
+    driver = InterpreterDriver()
+    driver._process.kill()
+    driver._process.wait()
+    with pytest.raises(DeviceError, match=r"the process of Triton's interpreter ended with status -9"):
+        driver.alloc(3)
+    driver.close()
+
+
+def test_no_gpu(monkeypatch):
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.delenv("MIXAD_TRITON")
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    with mx.device("gpu"), pytest.raises(DeviceError, match=r"libcuda was not found.*MIXAD_TRITON=interpret"):
+        mx.grad(np.sin)(1.0)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with mx.device("gpu"), pytest.raises(DeviceError, match=r"needs Triton, .* pip install mixad\[gpu\]"):
+        mx.grad(np.cos)(1.0)
+
+
+@pytest.mark.slow
+def test_the_device_of_a_process():
+    code = "import mixad, numpy as np; print(mixad.frontend.devices.current_backend().name, mixad.grad(np.sin)(0.0))"
+    for chosen, shown in (("", "numpy 1.0"), ("cpu", "numpy 1.0"), ("gpu", "triton 1.0")):
+        environment = {**os.environ, "MIXAD_DEVICE": chosen}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+        assert done.stdout.strip() == shown
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**environment, "MIXAD_DEVICE": "tpu"}
+    )
+    assert "device is 'tpu'; it is one of 'cpu', 'gpu'" in done.stderr
+
+
+# --- the document's programs ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_gpu(monkeypatch):
+    """MindSpore's setting, which a program may have made already."""
+    monkeypatch.setattr(ms.context, "_settings", dict(ms.context._settings))
+    yield
+    set_default(None)
+
+
+PROGRAMS = {
+    "input_derivation": [4.51, 2.7, 3.6, 4.51, 2.7, 3.6],
+    "gradient_value_scaling": [2.211, 0.51, 1.49, 5.588, 2.68, 4.07],
+    "single_output": [0.11, 1.1, 1.1, 0, 0, 0],
+    "weight_derivation": [1, 21.5359993],
+    "stop_gradient": [4.51, 2.7, 3.6, 4.51, 2.7, 3.6],
+    "without_stop_gradient": [9.02, 5.4, 7.2, 9.02, 5.4, 7.2],
+    "second_order_single_output": [-0.84147098],
+    "second_order_multiple_outputs": [2, 2, 2],
+    "second_order_multiple_inputs": [10, 8, 8, 0],
+}
+
+
+def test_every_program_is_run():
+    assert {path.stem for path in GUIDE.glob("*.py")} == set(PROGRAMS)
+
+
+@pytest.mark.usefixtures("on_gpu")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_guides_programs_print_the_right_numbers(name, capsys, monkeypatch):
+    ms.set_context(device_target="GPU")
+    assert current_backend() is TRITON
+    runs = []
+    monkeypatch.setattr(
+        "mixad.runtime.triton.running.device_of", lambda *_: runs.append(1) or devices.interpreter()
+    )
+    runpy.run_path(str(GUIDE / f"{name}.py"))
+    printed = re.sub(r"Float32", "", capsys.readouterr().out)
+    numbers = [float(each) for each in re.findall(r"-?\d+\.?\d*(?:e[+-]\d+)?", printed)]
+    np.testing.assert_allclose(numbers, PROGRAMS[name], rtol=3e-7)
+    assert runs
