@@ -1,7 +1,7 @@
 """Where programs run: the CPU, or a GPU.
 
-`device` chooses for a block of code, ``jit(device=...)`` for one function, ``MIXAD_DEVICE`` for a process. An array on a
-GPU, mixad's own or another library's, decides for the program that takes it.
+`device` chooses for a block of code, ``jit(device=...)`` for one function, ``MIXAD_DEVICE`` for a process. An array on
+a GPU, mixad's own or another library's, decides for the program that takes it.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _chosen: contextvars.ContextVar[Device | None] = contextvars.ContextVar("mixad_d
 def device(name: str, *, precision: str = "ieee", fallback: str = "") -> Device:
     """``"cpu"`` or ``"gpu"``, for ``with device("gpu"):`` and ``jit(f, device=device("gpu"))``.
 
-    On a GPU ``precision`` says how matrix products of float32 numbers are made: ``"ieee"`` exactly, ``"tf32x3"`` by three
-    products of TensorFloat-32, ``"tf32"`` by one, which keeps 10 bits. With ``fallback="host"`` the CPU computes the
-    operations that have no kernel, between kernels; without, they are an `UnsupportedOperationError`. Raises ValueError
-    for another name or setting. That there is no GPU is a `DeviceError` when a program first runs.
+    On a GPU ``precision`` says how matrix products of float32 numbers are made: ``"ieee"`` exactly, ``"tf32x3"`` by
+    three products of TensorFloat-32, ``"tf32"`` by one, which keeps 10 bits. With ``fallback="host"`` the CPU computes
+    the operations that have no kernel, between kernels; without, they are an `UnsupportedOperationError`. Raises
+    ValueError for another name or setting. That there is no GPU is a `DeviceError` when a program first runs.
     """
     if name not in NAMES:
         raise ValueError(f"device is {name!r}; it is one of {', '.join(map(repr, NAMES))}")

@@ -194,7 +194,7 @@ class Compiled:
                 root.finish([*values, *(value for value, _ in guards)])
             return root
 
-        found, programs, numbers = find_programs(record_program, self._device and self._device.backend)
+        found, programs, numbers = find_programs(record_program, None if self._device is None else self._device.backend)
         run = entry_program(programs).run
         inputs = input_arrays(found)
         explicit = len(arrays)

@@ -226,7 +226,9 @@ def _adopted(
 def strided_copy(shape: tuple[int, ...], steps: tuple[int, ...], dtype: np.dtype[Any]) -> Kernel:
     """The kernel that puts an array with strides, in elements, into C order."""
     if dtype not in TRITON_NAMES:
-        raise DeviceError(f"an array of {DTYPE_NAMES[dtype]} that is not in C order cannot be taken: make it contiguous")
+        raise DeviceError(
+            f"an array of {DTYPE_NAMES[dtype]} that is not in C order cannot be taken: make it contiguous"
+        )
     size = math.prod(shape)
     block = min(1024, power_of_two(size))
     rows = zip(steps, strides(shape), shape, strict=True)

@@ -356,5 +356,3 @@ def needs_store(graph: Graph, clusters: Clusters, cluster: Cluster) -> list[Valu
         if read_outside(op.result):
             found.append(op.result)
     return found
-
-

@@ -15,14 +15,15 @@ os.environ.setdefault("TRITON_DISABLE_LINE_INFO", "1")
 _OWN = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _OWN]
 
-import importlib.util  # noqa: E402
-from typing import Any  # noqa: E402
+import importlib.util
+from typing import Any
 
 
 def load(path: str) -> Any:
     """A module from its file."""
     spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -219,7 +219,8 @@ class Worker:
     def ask(self, job: dict[str, Any]) -> dict[str, Any]:
         """Compile; `DeviceError` where that fails."""
         process = self.process
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         self._errors = []
         try:
             wire.send(process.stdin, job)
@@ -239,7 +240,8 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         self.process.wait()
@@ -258,8 +260,8 @@ def pool() -> Pool:
 def compile_kernels(
     kernels: Sequence[Kernel], target: Target, aligned: bool = True, workers: Pool | None = None
 ) -> list[Binary]:
-    """Compile kernels in parallel, but for those that the cache has. Raises `DeviceError` for the first that Triton does
-    not compile."""
+    """Compile kernels in parallel, but for those that the cache has. Raises `DeviceError` for the first that Triton
+    does not compile."""
     found: list[Binary | Future[Any]] = []
     jobs = [job_of(kernel, aligned, target) for kernel in kernels]
     keys = [key_of(kernel, job) for kernel, job in zip(kernels, jobs, strict=True)]

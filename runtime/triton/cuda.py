@@ -82,7 +82,7 @@ class Calls:
         for name, types in _SIGNATURES.items():
             function = getattr(source, name, None)
             if function is not None:
-                if isinstance(function, ctypes._CFuncPtr):
+                if hasattr(function, "argtypes"):
                     function.argtypes, function.restype = types, c_int
                 self._functions[name] = function
 
@@ -146,8 +146,10 @@ class CudaDriver:
             raise DeviceError(f"the GPU's driver is for CUDA {found}, which is too old; install one for 12.0 or later")
         call("cuDeviceGetCount", byref(count))
         if not 0 <= ordinal < count.value:
-            raise DeviceError(f"there is no GPU {ordinal}: the driver has {count.value}; choose another, or check "
-                              "CUDA_VISIBLE_DEVICES")
+            raise DeviceError(
+                f"there is no GPU {ordinal}: the driver has {count.value}; choose another, or check "
+                "CUDA_VISIBLE_DEVICES"
+            )
         call("cuDeviceGet", byref(self._device), ordinal)
         self.ordinal = ordinal
         self._context = c_void_p()

@@ -109,15 +109,17 @@ def unsigned_floor_divide(x, y):
 
 
 @triton.jit
-def next_after(x, y, BITS: tl.constexpr):
+def next_after(x, y, integer: tl.constexpr):
     # On the number's bits as an integer, which count up with its magnitude.
-    bits = x.to(BITS, bitcast=True)
+    bits = x.to(integer, bitcast=True)
     away = (x.to(tl.float64) < y.to(tl.float64)) == (bits >= 0)
-    moved = tl.where(away, bits + 1, bits - 1).to(BITS)
-    one = tl.full([], 1, BITS)
+    moved = tl.where(away, bits + 1, bits - 1).to(integer)
+    one = tl.full([], 1, integer)
     smallest = one.to(x.dtype, bitcast=True)
     wide = y.to(tl.float64)
-    found = tl.where(x.to(tl.float64) == 0.0, tl.where(wide > 0.0, smallest, -smallest), moved.to(x.dtype, bitcast=True))
+    found = tl.where(
+        x.to(tl.float64) == 0.0, tl.where(wide > 0.0, smallest, -smallest), moved.to(x.dtype, bitcast=True)
+    )
     found = tl.where(x.to(tl.float64) == wide, y, found)
     nan = (x.to(tl.float64) != x.to(tl.float64)) | (wide != wide)
     return tl.where(nan, float("nan"), found.to(tl.float64)).to(x.dtype)
@@ -144,7 +146,11 @@ def digamma(x):
     found = found + libdevice.log(y) - 0.5 * inverse - tail
     part = x - libdevice.floor(x)
     part = tl.where(part > 0.5, part - 1.0, part)  # the tangent's period is 1 here: exact before pi rounds
-    found = tl.where(reflected, found - divide(tl.full([], 3.141592653589793, x.dtype), libdevice.tan(3.141592653589793 * part)), found)
+    found = tl.where(
+        reflected,
+        found - divide(tl.full([], 3.141592653589793, x.dtype), libdevice.tan(3.141592653589793 * part)),
+        found,
+    )
     # As of SciPy: the limit at 0, and NaN at the other poles.
     found = tl.where((x < 0.0) & (libdevice.floor(x) == x), float("nan"), found)
     found = tl.where(x == 0.0, divide(tl.full([], -1.0, x.dtype), x), found)

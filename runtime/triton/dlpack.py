@@ -63,16 +63,18 @@ _lent: dict[int, Any] = {}
 _numbers = itertools.count(1)
 
 
-@_Deleter
-def _give_back(managed: Any) -> None:
+def _return_memory(managed: Any) -> None:
     _lent.pop(managed.contents.context, None)
 
 
-@_Destructor
-def _drop(capsule: Any) -> None:
+def _drop_capsule(capsule: Any) -> None:
     """A capsule that nobody took gives back itself."""
     if _raw_valid(capsule, _FRESH):
-        _give_back(ctypes.cast(_raw_pointer(capsule, _FRESH), POINTER(_Managed)))
+        _return_memory(ctypes.cast(_raw_pointer(capsule, _FRESH), POINTER(_Managed)))
+
+
+# Kept for as long as the module: other libraries call them.
+_give_back, _drop = _Deleter(_return_memory), _Destructor(_drop_capsule)
 
 
 def export(owner: Any, address: int, shape: tuple[int, ...], dtype: np.dtype[Any], ordinal: int) -> Any:

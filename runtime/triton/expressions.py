@@ -185,12 +185,8 @@ EXPRESSIONS: Final[dict[str, Row]] = {
     "tensor.div": _template("divide({0}, {1})"),
     "tensor.pow": _library("pow"),
     "tensor.atan2": _library("atan2"),
-    "tensor.maximum": _by_kind(
-        "tl.maximum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)", "tl.maximum({0}, {1})"
-    ),
-    "tensor.minimum": _by_kind(
-        "tl.minimum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)", "tl.minimum({0}, {1})"
-    ),
+    "tensor.maximum": _by_kind("tl.maximum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)", "tl.maximum({0}, {1})"),
+    "tensor.minimum": _by_kind("tl.minimum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)", "tl.minimum({0}, {1})"),
     "tensor.remainder": _by_kind(
         "float_remainder({0}, {1})", "integer_remainder({0}, {1})", "unsigned_remainder({0}, {1})"
     ),

@@ -13,8 +13,8 @@ from .driver import Kernel
 
 
 def cache_folder() -> Path:
-    """``MIXAD_CACHE_DIR``, or ``mixad`` in the user's cache folder; made with mode 0700. `DeviceError` where another user
-    owns it or can write to it: what stands there is run."""
+    """``MIXAD_CACHE_DIR``, or ``mixad`` in the user's cache folder; made with mode 0700. `DeviceError` where another
+    user owns it or can write to it: what stands there is run."""
     given = os.environ.get("MIXAD_CACHE_DIR")
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return private_folder(Path(given) if given else Path(home) / "mixad")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib.util
 import os
 import subprocess
@@ -42,10 +43,8 @@ class InterpreterDriver:
         process = self._process
         for stream in (process.stdin, process.stdout):
             if stream is not None and not stream.closed:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
         process.wait(10)
 
     def _send(self, method: str, arguments: tuple[Any, ...], awaited: bool) -> None:
@@ -128,7 +127,8 @@ class InterpreterDriver:
 
     def capture(self, work: Callable[[], None]) -> Any:
         """See `driver.Driver`."""
-        self._recording = found = []
+        found: list[tuple[Any, ...]] = []
+        self._recording = found
         try:
             work()
         finally:

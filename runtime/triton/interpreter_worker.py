@@ -15,22 +15,24 @@ os.environ["TRITON_INTERPRET"] = "1"
 _OWN = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _OWN]
 
-import ctypes  # noqa: E402
-import importlib.util  # noqa: E402
-import math  # noqa: E402
-from typing import Any  # noqa: E402
+import ctypes
+import importlib.util
+import math
+from typing import Any
 
-import numpy as np  # noqa: E402
-import triton  # noqa: E402
-import triton.language as tl  # noqa: E402
-from triton.language.extra import libdevice  # noqa: E402
-from triton.runtime import interpreter as machine  # noqa: E402
+import numpy as np
+
+import triton
+import triton.language as tl
+from triton.language.extra import libdevice
+from triton.runtime import interpreter as machine
 
 
 def load(path: str) -> Any:
     """A module from its file."""
     spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -104,7 +106,9 @@ def _repair_calls() -> None:
 
     def reduced(self: Any, given: Any) -> Any:
         if getattr(self.combine_fn, "__name__", "") == "multiply":
-            return self.to_tensor(np.prod(given[0].handle.data, axis=self.axis, keepdims=self.keep_dims), given[0].dtype)
+            return self.to_tensor(
+                np.prod(given[0].handle.data, axis=self.axis, keepdims=self.keep_dims), given[0].dtype
+            )
         return reduce(self, given)
 
     machine.ReduceOps.apply_impl = reduced
@@ -114,9 +118,7 @@ def _elementwise(name: str) -> Any:
     """A function of SciPy, where it is installed."""
 
     def call(*operands: Any) -> Any:
-        import scipy.special
-
-        return getattr(scipy.special, name)(*operands)
+        return getattr(importlib.import_module("scipy.special"), name)(*operands)
 
     return call
 
@@ -151,7 +153,24 @@ NUMPY = {
     "nearbyint": np.rint,
     "tgamma": _elementwise("gamma"),
 }
-SAME = "exp expm1 log log1p sin cos tan sinh cosh tanh floor ceil trunc fmod copysign sqrt".split()
+SAME = [
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "floor",
+    "ceil",
+    "trunc",
+    "fmod",
+    "copysign",
+    "sqrt",
+]
 
 
 def _function(meaning: Any) -> Any:

@@ -10,7 +10,6 @@ import numpy as np
 
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ir.types import TensorType
 from ...ops.control import SWEEPS
 from ..sweeps import one_sweep
 from .clusters import Cluster, Clusters, has_numbers, needs_store
@@ -194,5 +193,3 @@ def arrange(lives: Sequence[tuple[Any, int, int, int]]) -> tuple[dict[Any, int],
         live.append((at, at + size, last))
         total = max(total, at + size)
     return offsets, total
-
-

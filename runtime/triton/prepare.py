@@ -17,6 +17,7 @@ class Prepare(Pass):
     """Replace operations that have no kernel by others: `ad.contract_no_nan` by three contractions."""
 
     def run(self, module: Module, log: PassLog) -> bool:
+        """See `Pass.run`."""
         count = 0
         for graph in module:
             for op in graph:

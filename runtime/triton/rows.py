@@ -94,7 +94,9 @@ class Rows(Body):
         blocks = programs(self.xnumel, self.xblock)
         if self.cluster.axes is None or self.rnumel <= SPLIT or blocks >= 2 * PROCESSORS:
             return 1
-        if max(self.levels.values()) > 1 or any(self.levels[value] and not self._is_row(value) for value in self.stores):
+        if max(self.levels.values()) > 1 or any(
+            self.levels[value] and not self._is_row(value) for value in self.stores
+        ):
             return 1
         if any(op.name in ("tensor.argmax", "tensor.argmin") for op in self.cluster.operations):
             return 1
@@ -339,7 +341,9 @@ class Fold:
         chosen = f"{total} == {rows.named(f'tl.{extremum}({total}, 1)[:, None]', X, self.dtype).text}"
         if self.floating:
             nan = rows.named(f"{total} != {total}", X | R, self.dtype).text
-            best = rows.named(f"tl.{extremum}(tl.where({nan}, {self.neutral}, {total}), 1)[:, None]", X, self.dtype).text
+            best = rows.named(
+                f"tl.{extremum}(tl.where({nan}, {self.neutral}, {total}), 1)[:, None]", X, self.dtype
+            ).text
             chosen = f"tl.where(tl.max({nan}.to(tl.int32), 1)[:, None] > 0, {nan}, {total} == {best})"
         place = f"tl.where(({chosen}) & ({self.place} < {rows.rnumel}), {self.place}, {rows.rnumel})"
         return rows.named(f"tl.min({place}, 1)[:, None].to(tl.int64)", X, self.op.result.type.dtype)

@@ -159,7 +159,9 @@ def argsort(clusters: Clusters, checks: Checks, op: Operation) -> list[Launch]:
     if op.name == "tensor.argsort":
         body.line(f"tl.store({body.pointer(op.result)} + xindex, source.to(tl.int64){body.mask(X)})")
     else:
-        body.line(f"flat = (xindex // {size * inner}) * {size * inner} + source.to(tl.int64) * {inner} + xindex % {inner}")
+        body.line(
+            f"flat = (xindex // {size * inner}) * {size * inner} + source.to(tl.int64) * {inner} + xindex % {inner}"
+        )
         body.store(op.result, body.load(x, Point(shape, (), Coord("flat", X))), Coord("xindex", X))
     return [*launches, body.done("sorted")]
 

@@ -53,7 +53,11 @@ def tiling_of(dtype: np.dtype[Any], rows: int, columns: int, inner: int) -> Tili
         return max(16, min(block, power_of_two(size)))
 
     return Tiling(
-        clamp(wanted.rows, rows), clamp(wanted.columns, columns), clamp(wanted.inner, inner), wanted.stages, wanted.warps
+        clamp(wanted.rows, rows),
+        clamp(wanted.columns, columns),
+        clamp(wanted.inner, inner),
+        wanted.stages,
+        wanted.warps,
     )
 
 
@@ -75,7 +79,9 @@ class Tiled(Body):
         self.rows = [label for label in out if label not in y]
         self.columns = [label for label in out if label not in x]
         self.inner = [label for label in x if label not in out]
-        self.tiling = tiling_of(self.op.operands[0].type.dtype, *map(self._size_of, (self.rows, self.columns, self.inner)))
+        self.tiling = tiling_of(
+            self.op.operands[0].type.dtype, *map(self._size_of, (self.rows, self.columns, self.inner))
+        )
 
     def _size_of(self, labels: Sequence[str]) -> int:
         return math.prod(self.sizes[label] for label in labels)

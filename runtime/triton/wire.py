@@ -9,10 +9,10 @@ import os
 import pickle
 import struct
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 
-def send(stream: BinaryIO, message: Any, flush: bool = True) -> None:
+def send(stream: IO[bytes], message: Any, flush: bool = True) -> None:
     """Write a message."""
     data = pickle.dumps(message, protocol=5)
     stream.write(struct.pack("<q", len(data)))
@@ -21,7 +21,7 @@ def send(stream: BinaryIO, message: Any, flush: bool = True) -> None:
         stream.flush()
 
 
-def receive(stream: BinaryIO) -> Any:
+def receive(stream: IO[bytes]) -> Any:
     """The next message; EOFError where the other side is gone."""
     head = stream.read(8)
     if len(head) < 8:
@@ -33,7 +33,7 @@ def receive(stream: BinaryIO) -> Any:
     return pickle.loads(data)
 
 
-def streams() -> tuple[BinaryIO, BinaryIO]:
+def streams() -> tuple[IO[bytes], IO[bytes]]:
     """A worker's questions and answers. What else it prints goes to the standard error."""
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

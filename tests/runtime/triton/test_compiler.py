@@ -56,7 +56,9 @@ def test_a_kernel_is_compiled_once(folder, pool):
     assert len(list((folder / "kernels").iterdir())) == 1
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:60] + b"x" + data[61:]]
+)
 def test_a_damaged_file_is_compiled_again(folder, pool, damage):
     compile_kernels([TWICE], HOPPER, workers=pool)
     (path,) = (folder / "kernels").iterdir()
@@ -103,7 +105,7 @@ def test_a_folder_of_others_is_not_trusted(folder):
     assert (folder.stat().st_mode & 0o777, (folder / "kernels").stat().st_mode & 0o777) == (0o700, 0o700)
     files.private_folder.cache_clear()
     (folder / "kernels").chmod(0o777)
-    with pytest.raises(DeviceError, match="mode 0777; it must be yours .* MIXAD_CACHE_DIR"):
+    with pytest.raises(DeviceError, match=r"mode 0777; it must be yours .* MIXAD_CACHE_DIR"):
         compiler.kept("key")
     files.private_folder.cache_clear()
 
@@ -192,7 +194,9 @@ def test_every_family_compiles_for_hopper(dtype):
     assert all(binary.code.startswith(b"\x7fELF") for binary in binaries)
     assert all(binary.metadata["shared"] <= 232_448 for binary in binaries)
     assert not any(binary.metadata["global_scratch_size"] for binary in binaries)
-    products = [binary.stages["ptx"] for kernel, binary in zip(kernels, binaries, strict=True) if "tl.dot" in kernel.source]
+    products = [
+        binary.stages["ptx"] for kernel, binary in zip(kernels, binaries, strict=True) if "tl.dot" in kernel.source
+    ]
     assert products
     if dtype is bfloat16:
         assert any("wgmma" in ptx or "mma.sync" in ptx for ptx in products)

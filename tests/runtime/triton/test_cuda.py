@@ -249,8 +249,9 @@ def test_results_are_handed_back_to_the_library_that_lent(device, monkeypatch):
 
 def test_an_unknown_element_type(device):
     class Odd:
-        __cuda_array_interface__ = {"shape": (2,), "typestr": "<M8[s]", "data": (0x1000, False), "version": 3}
+        @property
+        def __cuda_array_interface__(self):
+            return {"shape": (2,), "typestr": "<M8[s]", "data": (0x1000, False), "version": 3}
 
     with pytest.raises(TypeError, match="no element type for tests's datetime64"):
         adopt(Odd(), lambda number: device)
-

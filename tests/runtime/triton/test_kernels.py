@@ -127,7 +127,10 @@ def test_a_long_chain_of_writes_is_stored_now_and_then():
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_tiles_in_every_element_type(dtype):
     source = check(
-        lambda b, x, y: b.contract(x, y, spec="ik,kj->ij"), normal(70, 90, dtype=dtype), normal(90, 33, dtype=dtype), ulps=8
+        lambda b, x, y: b.contract(x, y, spec="ik,kj->ij"),
+        normal(70, 90, dtype=dtype),
+        normal(90, 33, dtype=dtype),
+        ulps=8,
     )
     assert ('input_precision="ieee"' in source) == (dtype is np.float32)
 
