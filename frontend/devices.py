@@ -50,12 +50,13 @@ class Device:
 _chosen: contextvars.ContextVar[Device | None] = contextvars.ContextVar("mixad_device", default=None)
 
 
-def device(name: str, *, precision: str = "ieee", fallback: str = "") -> Device:
+def device(name: str, *, precision: str = "ieee", fallback: str = "", tune: bool = False) -> Device:
     """``"cpu"`` or ``"gpu"``, for ``with device("gpu"):`` and ``jit(f, device=device("gpu"))``.
 
     On a GPU ``precision`` says how matrix products of float32 numbers are made: ``"ieee"`` exactly, ``"tf32x3"`` by
     three products of TensorFloat-32, ``"tf32"`` by one, which keeps 10 bits. With ``fallback="host"`` the CPU computes
-    the operations that have no kernel, between kernels; without, they are an `UnsupportedOperationError`. Raises
+    the operations that have no kernel, between kernels; without, they are an `UnsupportedOperationError`. With ``tune``
+    matrix products are tried with tiles of several sizes at their first call, and the fastest is kept, on disk. Raises
     ValueError for another name or setting. That there is no GPU is a `DeviceError` when a program first runs.
     """
     if name not in NAMES:
@@ -64,7 +65,7 @@ def device(name: str, *, precision: str = "ieee", fallback: str = "") -> Device:
         raise ValueError(f"precision is {precision!r}; it is one of {', '.join(map(repr, PRECISIONS))}")
     if fallback not in ("", "host"):
         raise ValueError(f"fallback is {fallback!r}; it is 'host', or not given")
-    options = Options(precision, bool(fallback))
+    options = Options(precision, bool(fallback), tune)
     return Device(name, backend_for(options) if name == "gpu" else NUMPY)
 
 

@@ -20,6 +20,7 @@ from ...ops.definition import Rules
 from ..sweeps import Sweeps
 from .driver import Driver
 from .lowering import ALIGNMENT, Control, Host, Plan
+from .tuning import fastest
 from .writer import Check, Checks, Launch, Slot
 
 Addresses = Sequence[int]
@@ -119,7 +120,8 @@ class Execution:
         for step in plan.steps:
             if isinstance(step, Launch):
                 arguments = tuple(slot if isinstance(slot, int) else at[slot] for slot in step.slots)
-                self.driver.launch(step.kernel, arguments)
+                kernel = fastest(self.driver, step, arguments) if step.others else step.kernel
+                self.driver.launch(kernel, arguments)
             elif isinstance(step, Host):
                 self._host(step.op, at)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -77,10 +78,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Options:
-    """How kernels are made: the precision of float32 products, whether the CPU may compute what they cannot."""
+    """How kernels are made: the precision of float32 products, whether the CPU may compute what they cannot, whether
+    several versions are tried for the fastest."""
 
     precision: str = "ieee"
     fallback: bool = False
+    tune: bool = False
 
 
 class Planner:
@@ -109,7 +112,10 @@ class Planner:
         if isinstance(step, Cluster):
             stores = needs_store(clusters.graph, clusters, step)
             if step.tiled is not None:
-                launches = Tiled(clusters, step, self.checks, stores, self.options.precision).write()
+                writer = Tiled(clusters, step, self.checks, stores, self.options.precision)
+                launches = writer.write()
+                if self.options.tune and len(launches) == 1:
+                    launches = [dataclasses.replace(launches[0], others=writer.tuned_kernels())]
             else:
                 launches = Rows(clusters, step, self.checks, stores).write()
             for launch in launches:

@@ -23,12 +23,14 @@ R: Final = frozenset({"r"})
 #: Rows of at most so many elements are read once; of columns, whose neighbours in memory are other columns' elements,
 #: fewer, so that a tile is wide enough to read whole lines.
 PERSISTENT: Final = 1024
+#: The same where they would otherwise be read several times, as in a softmax.
+PERSISTENT_TWICE: Final = 4096
 PERSISTENT_COLUMNS: Final = 64
 #: Elements of a tile.
 TILE: Final = 2048
 #: Rows of more elements are split over programs, in a kernel of partial results and one that combines them, where the
 #: rows are too few to occupy a GPU, whose processors the second number counts.
-SPLIT: Final = 8192
+SPLIT: Final = 2048
 PROCESSORS: Final = 132
 
 
@@ -44,8 +46,8 @@ class Rows(Body):
         self.rnumel = math.prod(cluster.shape[axis] for axis in self.reduced)
         last = max((axis for axis, size in enumerate(cluster.shape) if size > 1), default=-1)
         self.columns = last in self.kept
-        self.looped = self.rnumel > (PERSISTENT_COLUMNS if self.columns else PERSISTENT) or self.rnumel == 0
         self.levels = self._find_levels()
+        self.looped = self.rnumel > self._persistent() or self.rnumel == 0
         self.xblock, self.rblock, self.warps = self._blocks()
 
     def _find_levels(self) -> dict[Value, int]:
@@ -56,6 +58,14 @@ class Rows(Body):
             needed = max((levels.get(value, 0) for value, _ in reads), default=0)
             levels[op.result] = needed + (op.name in REDUCTIONS)
         return levels
+
+    def _persistent(self) -> int:
+        """The longest rows that are read once and stay in registers."""
+        if self.columns:
+            return PERSISTENT_COLUMNS
+        depth = max(self.levels.values(), default=0)
+        again = any(self.levels[value] and not self._is_row(value) for value in self.stores)
+        return PERSISTENT_TWICE if depth > 1 or again else PERSISTENT
 
     def _blocks(self) -> tuple[int, int, int]:
         if self.cluster.axes is None:

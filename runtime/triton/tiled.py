@@ -16,6 +16,7 @@ import numpy as np
 from ...ir.graph import Value
 from ...ops.contraction import parse_spec
 from .clusters import Cluster, Clusters, label_sizes
+from .driver import Kernel
 from .expressions import TRITON_NAMES, rounded
 from .points import VIEWS, Coord, Point, flat_of, reshaped, through
 from .rows import PROCESSORS, combine
@@ -36,6 +37,29 @@ class Tiling:
     inner: int
     stages: int
     warps: int
+
+
+#: Rows, columns, summed elements, stages and warps that are tried beside the usual tile, where kernels are tuned.
+TUNED: Final = (
+    Tiling(64, 64, 32, 2, 4),
+    Tiling(128, 64, 32, 3, 4),
+    Tiling(128, 128, 32, 3, 8),
+    Tiling(128, 128, 64, 3, 8),
+    Tiling(128, 256, 64, 3, 8),
+)
+#: Shared memory that a tile's operands may fill, in bytes.
+SHARED: Final = 200 << 10
+
+
+def tilings_for(dtype: np.dtype[Any], rows: int, columns: int, inner: int) -> list[Tiling]:
+    """The tiles that are worth a try: no larger than the product, and within shared memory."""
+    found = []
+    for each in TUNED:
+        fits = each.rows <= power_of_two(rows) and each.columns <= power_of_two(columns)
+        nbytes = (each.rows + each.columns) * each.inner * each.stages * dtype.itemsize
+        if fits and each.inner <= power_of_two(inner) and nbytes <= SHARED:
+            found.append(each)
+    return found
 
 
 def tiling_of(dtype: np.dtype[Any], rows: int, columns: int, inner: int) -> Tiling:
@@ -65,7 +89,13 @@ class Tiled(Body):
     """The kernel of a contraction and of what follows it."""
 
     def __init__(
-        self, clusters: Clusters, cluster: Cluster, checks: Checks, stores: Sequence[Value], precision: str
+        self,
+        clusters: Clusters,
+        cluster: Cluster,
+        checks: Checks,
+        stores: Sequence[Value],
+        precision: str,
+        tiling: Tiling | None = None,
     ) -> None:
         super().__init__(clusters, cluster, checks)
         assert cluster.tiled is not None
@@ -79,9 +109,9 @@ class Tiled(Body):
         self.rows = [label for label in out if label not in y]
         self.columns = [label for label in out if label not in x]
         self.inner = [label for label in x if label not in out]
-        self.tiling = tiling_of(
-            self.op.operands[0].type.dtype, *map(self._size_of, (self.rows, self.columns, self.inner))
-        )
+        self.counts = [self._size_of(part) for part in (self.rows, self.columns, self.inner)]
+        self.tiling = tiling or tiling_of(self.op.operands[0].type.dtype, *self.counts)
+        self.tuned = tiling is not None
 
     def _size_of(self, labels: Sequence[str]) -> int:
         return math.prod(self.sizes[label] for label in labels)
@@ -103,9 +133,22 @@ class Tiled(Body):
     def _splits(self, blocks: int, inner: int) -> int:
         """Over how many programs the sum of each tile is split: where the tiles are too few to occupy a GPU and the
         sums long."""
-        if 2 * blocks > PROCESSORS or inner < 16 * self.tiling.inner:
+        if self.tuned or 2 * blocks > PROCESSORS or inner < 16 * self.tiling.inner:
             return 1
         return min(PROCESSORS // blocks, programs(inner, 8 * self.tiling.inner))
+
+    def tuned_kernels(self) -> tuple[Kernel, ...]:
+        """The same with other tiles."""
+        dtype = self.op.operands[0].type.dtype
+        found = []
+        for tiling in tilings_for(dtype, *self.counts):
+            if tiling == self.tiling:
+                continue
+            checks = Checks(list(self.checks.found))
+            other = Tiled(self.clusters, self.cluster, checks, self.stores, self.precision, tiling)
+            (launch,) = other.write()
+            found.append(launch.kernel)
+        return tuple(found)
 
     def write(self) -> list[Launch]:
         """The kernel, or the two of a split sum."""

@@ -79,6 +79,8 @@ class Launch:
 
     kernel: Kernel
     slots: tuple[Slot, ...]
+    #: Kernels that compute the same, of which the fastest may be chosen.
+    others: tuple[Kernel, ...] = ()
 
     def with_numbers(self, *numbers: int) -> Launch:
         """The kernel with other numbers in the places of its last parameters."""
