@@ -39,7 +39,7 @@ def set_context(**settings: Any) -> None:
     set_default(device("gpu") if target == "GPU" and missing is None else None)
     if target != "CPU" and missing is not None and target not in _logged:
         _logged.add(target)
-        _log.warning("device_target is %r, and programs run on the CPU: %s", target, missing)
+        _log.warning("device_target is %r and programs run on the CPU: %s", target, missing)
 
 
 def get_context(name: str) -> Any:
