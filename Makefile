@@ -17,7 +17,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-array-api test-quick lint format bench bench-quick coverage docs clean
+.PHONY: help demo test test-array-api test-gpu test-quick lint format bench bench-gpu bench-quick coverage docs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -33,6 +33,9 @@ test-array-api: $(VENV)/.installed-array-api  ## the suite of the array API stan
 	@test -d "$(ARRAY_API_TESTS)" || { echo "make test-array-api ARRAY_API_TESTS=path: a checkout of" \
 	    "https://github.com/data-apis/array-api-tests with its submodule"; exit 2; }
 	$(BIN)/python tests/array_api/run.py "$(ARRAY_API_TESTS)" -n $(JOBS)
+
+test-gpu: $(VENV)/.installed-test $(VENV)/.installed-gpu  ## the tests of the GPU backend, on the GPU
+	$(BIN)/pytest --gpu tests/proof/test_triton.py tests/runtime/triton
 
 test-quick: $(VENV)/.installed-test  ## the tests that take milliseconds
 	$(BIN)/pytest -m "not slow"
@@ -57,6 +60,9 @@ bench: $(BENCH_READY)  ## measure, beside the peers, and write docs/performance.
 
 bench-quick: $(BENCH_READY)  ## print the main rows of the benchmarks (3 minutes)
 	$(BENCH_PYTHON) -m benchmarks.quick
+
+bench-gpu: $(BENCH_READY) $(VENV)/.installed-gpu  ## measure on the GPU, beside the peers that find it
+	$(BENCH_PYTHON) -m benchmarks.gpu
 
 coverage: $(VENV)/.installed-bench  ## try NumPy's functions in mixad, HIPS autograd and JAX, and write docs/coverage.md's tables
 	JAX_PLATFORMS=cpu $(BIN)/python benchmarks/coverage.py docs/coverage.md

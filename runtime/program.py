@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,3 +20,5 @@ class Program:
     source: str
     backend: str
     nbytes: int = 0
+    #: Further texts that a dump keeps, by file name, such as those of a compiler's stages.
+    stages: Callable[[], Mapping[str, str]] = dict

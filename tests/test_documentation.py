@@ -5,6 +5,7 @@ and what follows is what they print. There ``...`` stands for what does not matt
 """
 
 import contextlib
+import importlib.util
 import io
 import re
 import shlex
@@ -23,6 +24,10 @@ BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE |
 def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    if page.name == "gpu.md":
+        if importlib.util.find_spec("triton") is None:
+            pytest.skip("Triton is not installed")
+        monkeypatch.setenv("MIXAD_TRITON", "interpret")
     text = page.read_text()
     namespace: dict[str, object] = {"__name__": "page"}
     printed, end = "", -1

@@ -6,7 +6,7 @@ a block. Each compilation has a folder of its own, ``0001-f``, with
 - ``00-input.mix``, the traced program, and ``NN-pass.mix`` for each pass that changed it. A pass that runs inside
   another is named after both, ``03-expand-ad.linearize.mix``, and shows the one function that it works on;
 - ``NN-pass.diff``, what changed since the text before;
-- ``f.py``, the generated code of each program;
+- ``f.py``, the generated code of each program, and for a GPU each kernel's ``.ttir`` and ``.ptx``;
 - ``manifest.json``: pipeline, passes with their options, times and statistics, operation counts, fingerprints,
   versions, and the error where compiling failed;
 - ``report.html``, all of it to look at in a browser.
@@ -132,6 +132,8 @@ class DumpObserver(Observer):
             if files[name] in list(files.values())[:-1]:
                 files[name] = f"{_file_name(name)}-{len(files)}.py"
             self._write(files[name], program.source)
+            for file, text in program.stages().items():
+                self._write(file, text)
         self._manifest["programs"] = files
         self._manifest["backend"] = next((program.backend for program in programs.values()), None)
         self._finish(module)

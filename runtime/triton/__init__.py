@@ -19,6 +19,9 @@ from ..numpy import NUMPY
 from ..program import Program
 from ..support import SupportTable
 from . import prepare  # noqa: F401 - registers its pass
+from .compiler import compile_kernels
+from .cuda import CudaDriver
+from .devices import gpu, interpreted, missing
 from .lowering import Host, Options, Plan, Planner
 from .running import Runner
 from .table import support_table
@@ -47,7 +50,7 @@ class TritonBackend:
         """Plan a function; its kernels are made ready on the device that it first runs on."""
         planner = Planner(module, self.options)
         plan = planner.plan(graph)
-        return Program(Runner(plan, planner.checks), source_of(plan), self.name)
+        return Program(Runner(plan, planner.checks), source_of(plan), self.name, functools.partial(stages_of, plan))
 
 
 @functools.lru_cache(maxsize=1)
@@ -59,6 +62,20 @@ def source_of(plan: Plan) -> str:
     """The steps, as comments, and the kernels' sources, each once."""
     kernels = dict.fromkeys(plan.kernels())
     return "\n\n".join(["\n".join(_steps(plan, "# ")) + "\n", *(kernel.source for kernel in kernels)])
+
+
+def stages_of(plan: Plan) -> dict[str, str]:
+    """Triton's IR and the GPU's assembly of each kernel, by file name; nothing where there is no GPU to compile for."""
+    if interpreted() or missing() is not None:
+        return {}
+    driver = gpu().driver
+    assert isinstance(driver, CudaDriver)
+    kernels = list(dict.fromkeys(plan.kernels()))
+    binaries = compile_kernels(kernels, driver.target)
+    found = {}
+    for kernel, binary in zip(kernels, binaries, strict=True):
+        found.update({f"{kernel.name}.{stage}": text for stage, text in binary.stages.items()})
+    return found
 
 
 def _steps(plan: Plan, indent: str) -> Iterator[str]:

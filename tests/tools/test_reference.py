@@ -29,10 +29,13 @@ def test_every_pass_and_operation_is_documented() -> None:
 
 
 def test_every_supported_operation_has_a_row() -> None:
-    lines = pages()["support.md"].splitlines()
-    for name in backend_named("numpy").support:
-        (line,) = [line for line in lines if line.startswith(f"| {name} |")]
-        assert line.count(" | ") == 5
+    _, *sections = pages()["support.md"].split("\n## ")
+    assert [section.partition("\n")[0] for section in sections] == ["numpy", "triton"]
+    for section in sections:
+        lines = section.splitlines()
+        for name in backend_named(lines[0]).support:
+            (line,) = [line for line in lines if line.startswith(f"| {name} |")]
+            assert line.count(" | ") == 5
 
 
 def test_no_line_breaks_a_table() -> None:

@@ -131,7 +131,8 @@ def test_an_index_out_of_range():
     assert f(X, np.array([3, 7])).shape == (2, 20)
 
 
-def test_a_kernel_that_fails_is_an_error_and_the_device_goes_on(monkeypatch):
+@pytest.mark.usefixtures("without_gpu")
+def test_a_kernel_that_fails_is_an_error_and_the_device_goes_on():
     driver = devices.interpreter().driver
     driver.free(12345)
     with pytest.raises(DeviceError, match=r"a kernel failed in Triton's interpreter: KeyError"):
@@ -148,6 +149,7 @@ def test_a_process_that_dies_is_an_error():
     driver.close()
 
 
+@pytest.mark.usefixtures("without_gpu")
 def test_no_gpu(monkeypatch):
     def missing(name):
         raise OSError(name)
@@ -208,7 +210,7 @@ def test_the_guides_programs_print_the_right_numbers(name, capsys, monkeypatch):
     ms.set_context(device_target="GPU")
     assert current_backend() is TRITON
     runs = []
-    monkeypatch.setattr("mixad.runtime.triton.running.device_of", lambda *_: runs.append(1) or devices.interpreter())
+    monkeypatch.setattr("mixad.runtime.triton.running.device_of", lambda *_: runs.append(1) or devices.device_of())
     runpy.run_path(str(GUIDE / f"{name}.py"))
     printed = re.sub(r"Float32", "", capsys.readouterr().out)
     numbers = [float(each) for each in re.findall(r"-?\d+\.?\d*(?:e[+-]\d+)?", printed)]

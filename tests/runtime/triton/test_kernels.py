@@ -318,7 +318,7 @@ def test_every_tile_computes_the_same():
     x, y = normal(150, 90, dtype=np.float32), normal(90, 140, dtype=np.float32)
     module = module_of(lambda b, x, y: b.tanh(b.contract(x, y, spec="ik,kj->ij")), x, y)
     (launch,) = compile_module(module, backend_for(Options(tune=True)))["f"].run.plan.steps
-    driver = devices.interpreter().driver
+    driver = devices.device_of().driver
     at = [driver.alloc(each.nbytes) for each in (x, y)] + [driver.alloc(4 * 150 * 140)]
     driver.write(at[0], x)
     driver.write(at[1], y)
