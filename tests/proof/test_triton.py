@@ -8,6 +8,8 @@ import importlib.util
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mixad.ir import Builder, Dense, Graph, Module, TensorType, registered
 from mixad.ir.errors import UnsupportedOperationError
 from mixad.ir.types import DTYPE_NAMES, INEXACT
@@ -18,6 +20,7 @@ from mixad.runtime.support import ANY_ORDER
 from mixad.runtime.triton import TRITON, Options, backend_for
 from mixad.tools.tables import GUIDE
 
+from .composer import compose
 from .programs import (
     OPERATIONS,
     accepted,
@@ -49,10 +52,12 @@ WITHOUT_KERNELS = {
 WIDER = {"tensor.polygamma": 512, "tensor.gamma": 64, "tensor.log_ndtr": 64, "tensor.lgamma": 64, "tensor.logit": 16}
 
 
-@pytest.fixture
-def on_device(request, monkeypatch):
-    if not request.config.getoption("--gpu"):
-        monkeypatch.setenv("MIXAD_TRITON", "interpret")
+@pytest.fixture(scope="module")
+def on_device(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if not request.config.getoption("--gpu"):
+            patch.setenv("MIXAD_TRITON", "interpret")
+        yield
 
 
 def _agree(module, inputs, ulps, backend=TRITON):
@@ -197,3 +202,43 @@ def test_the_cpu_computes_what_has_no_kernel_where_that_is_asked_for(name):
     _agree(chain(graph, ""), inputs, 8, backend)
     program = compile_module(chain(graph, ""), backend)["f"]
     assert f"{name} on the CPU" in program.source or not any(value.type.size for value in graph.outputs)
+
+
+# --- programs ------------------------------------------------------------------------------------
+
+
+def _check_random(composer, modes):
+    module = chain(composer.graph, modes)
+    rng = np.random.default_rng(1)
+    seeds = [random_like(rng, value.type) for value in module.entry.inputs[len(composer.inputs) :]]
+    inputs = [*composer.inputs, *seeds]
+    found = compile_module(module.clone(), TRITON)[module.entry.name].run(*inputs)
+    for each, wanted in zip(found, interpret(expanded(module).entry, *inputs), strict=True):
+        scale = np.max(np.abs(np.nan_to_num(wanted, nan=0, posinf=0, neginf=0)), initial=1.0)
+        np.testing.assert_allclose(each, wanted, rtol=1e-8, atol=1e-9 * scale)
+
+
+@settings(max_examples=15)
+@given(st.data())
+def test_random_programs(data):
+    composer = compose(data, [1, 2, 3], 12)
+    for modes in ("", "r"):
+        _check_random(composer, modes)
+
+
+@pytest.mark.slow
+@settings(max_examples=40)
+@given(st.data())
+def test_second_derivatives_of_random_programs(data):
+    composer = compose(data, [1, 2, 3], 30)
+    for modes in ("j", "rj", "rr"):
+        _check_random(composer, modes)
+
+
+@pytest.mark.slow
+@settings(max_examples=20)
+@given(st.data())
+def test_random_programs_of_several_blocks(data):
+    composer = compose(data, [17, 40], 12)
+    for modes in ("", "r"):
+        _check_random(composer, modes)
