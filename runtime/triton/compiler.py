@@ -85,6 +85,8 @@ def job_of(kernel: Kernel, aligned: bool, target: Target) -> dict[str, Any]:
     """What a worker is told; ``aligned`` says that every address is a multiple of 16."""
     pointers = [index for index, each in enumerate(kernel.signature) if isinstance(each, Pointer)]
     options: dict[str, Any] = {"num_warps": kernel.warps, "num_stages": kernel.stages, "enable_fp_fusion": False}
+    if target.backend == "cuda":
+        options["enable_reflect_ftz"] = False  # numbers below the least normal one are kept
     return {
         "name": kernel.name,
         "signature": [type_name(each) for each in kernel.signature],

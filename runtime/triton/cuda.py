@@ -36,6 +36,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "cuDeviceGetAttribute": (POINTER(c_int), c_int, c_int),
     "cuDevicePrimaryCtxRetain": (POINTER(c_void_p), c_int),
     "cuCtxSetCurrent": (c_void_p,),
+    "cuCtxSynchronize": (),
     "cuStreamCreate": (POINTER(c_void_p), c_uint),
     "cuStreamSynchronize": (c_void_p,),
     "cuDeviceGetDefaultMemPool": (POINTER(c_void_p), c_int),
@@ -250,6 +251,11 @@ class CudaDriver:
         """Wait for what another library asked for on its own stream."""
         self._enter()
         self.call("cuStreamSynchronize", c_void_p(stream))
+
+    def settle(self) -> None:
+        """Wait for everything that any library asked of this device."""
+        self._enter()
+        self.call("cuCtxSynchronize")
 
     # --- graphs ----------------------------------------------------------------------------------
 

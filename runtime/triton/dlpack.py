@@ -64,7 +64,9 @@ _numbers = itertools.count(1)
 
 
 def _return_memory(managed: Any) -> None:
-    _lent.pop(managed.contents.context, None)
+    """Given back, the memory may be used by others: what the borrower asked for has to be done before."""
+    owner, *_ = _lent.pop(managed.contents.context)
+    owner.device.driver.settle()
 
 
 def _drop_capsule(capsule: Any) -> None:

@@ -158,13 +158,12 @@ class Execution:
         """Each step reads and writes its own parts of the scanned arrays; the carry goes to and fro between two."""
         loop, plan = Loop(step.op), step.plans["body"]
         carry = [at[value] for value in loop.carry]
-        rooms = self._two_rooms(loop.final)
         consts = [at[value] for value in loop.consts]
         steps = range(loop.length)
         for number, t in enumerate(reversed(steps) if step.op.attributes["reverse"] else steps):
             xs = [at[value] + t * loop.element(value.type).nbytes for value in loop.xs]
             ys = [at[value] + t * loop.element(value.type).nbytes for value in loop.ys]
-            following = [block.address for block in rooms[number % 2]]
+            following = [at[room] for room in step.rooms[number % 2]]
             self._run(plan, [*carry, *xs, *consts], [*following, *ys], base)
             carry = following
         self._copy_all(carry, loop.final, at)
@@ -174,7 +173,6 @@ class Execution:
         op, count = step.op, step.op.attributes["carry"]
         carry = [at[value] for value in op.operands[:count]]
         consts = [at[value] for value in op.operands[count:]]
-        rooms = self._two_rooms(op.results)
         test, body = step.plans["cond"], step.plans["body"]
         flag = Block(self.device, 1)
         number = 0
@@ -182,7 +180,7 @@ class Execution:
             self._run(test, [*carry, *consts], [flag.address], base)
             if not bool(self.fetch(test.outputs[0], flag.address)):
                 break
-            following = [block.address for block in rooms[number % 2]]
+            following = [at[room] for room in step.rooms[number % 2]]
             self._run(body, [*carry, *consts], following, base)
             carry, number = following, number + 1
         self._copy_all(carry, op.results, at)
@@ -220,9 +218,6 @@ class Execution:
         if value.type.nbytes:
             self.driver.copy(block.address, at[value], value.type.nbytes)
         return block
-
-    def _two_rooms(self, values: Sequence[Value]) -> list[list[Block]]:
-        return [[Block(self.device, value.type.nbytes) for value in values] for _ in range(2)]
 
     def _copy_all(self, sources: Addresses, values: Sequence[Value], at: dict[Slot, int]) -> None:
         for source, value in zip(sources, values, strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ops.control import SWEEPS
+from ...ops.control import SCAN, SWEEPS, WHILE
 from ..sweeps import one_sweep
 from .clusters import Cluster, Clusters, has_numbers, needs_store
 from .driver import Kernel
@@ -32,10 +32,12 @@ class Host:
 
 @dataclass(frozen=True)
 class Control:
-    """A choice or a loop, whose functions are plans: the host decides which run, and how often."""
+    """A choice or a loop, whose functions are plans: the host decides which run, and how often. ``rooms`` are two places
+    for what a loop carries, from one to the other."""
 
     op: Operation
     plans: dict[str, Plan]
+    rooms: tuple[tuple[Temporary, ...], ...] = ()
 
 
 Step = Launch | Host | Control
@@ -69,6 +71,22 @@ class Plan:
                 yield step.kernel
         for plan in self.children():
             yield from plan.kernels()
+
+    @property
+    def launches(self) -> int | None:
+        """How many kernels a run launches; None where the host decides that, or computes something itself."""
+        total = 0
+        for step in self.steps:
+            if isinstance(step, Launch):
+                total += 1
+            elif isinstance(step, Control) and step.op.name == SCAN.name:
+                inner = step.plans["body"].launches
+                if inner is None:
+                    return None
+                total += (inner + 1) * step.op.attributes["length"]
+            else:
+                return None
+        return total
 
     @property
     def depth_bytes(self) -> int:
@@ -124,8 +142,12 @@ class Planner:
             for launch in SPECIAL[step.name](clusters, self.checks, step):
                 yield launch, launch.slots
         else:
-            made = Control(step, self._functions(step)) if step.name in CONTROL else Host(step)
-            yield made, (*step.operands, *step.results)
+            if step.name not in CONTROL:
+                yield Host(step), (*step.operands, *step.results)
+                return
+            rooms = _rooms(step)
+            extra = [room for part in rooms for room in part]
+            yield Control(step, self._functions(step), rooms), (*step.operands, *step.results, *extra)
 
     def _functions(self, op: Operation) -> dict[str, Plan]:
         """The plans that a choice or a loop runs; of sweeps one for each."""
@@ -167,6 +189,14 @@ class Planner:
                     first.setdefault(slot, number)
                     last[slot] = number
         plan.offsets, plan.nbytes = arrange([(slot, nbytes_of(slot), first[slot], last[slot]) for slot in first])
+
+
+def _rooms(op: Operation) -> tuple[tuple[Temporary, ...], ...]:
+    """Two places for each value that a loop carries."""
+    if op.name not in (SCAN.name, WHILE.name):
+        return ()
+    carried = op.results[: op.attributes["carry"]]
+    return tuple(tuple(Temporary(value.type.nbytes, "int8", "carried") for value in carried) for _ in range(2))
 
 
 def _slots(step: Step) -> tuple[Slot, ...]:

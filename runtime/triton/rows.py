@@ -16,7 +16,7 @@ from ...ir.graph import Operation, Value
 from .clusters import REDUCTIONS, Cluster, Clusters, operand_points
 from .expressions import computed, rounded
 from .points import Coord, Point, flat_of, reshaped
-from .writer import INT32_ELEMENTS, Body, Checks, Launch, Temporary, Var, coordinates, power_of_two, programs
+from .writer import Body, Checks, Launch, Temporary, Var, coordinates, power_of_two, programs
 
 X: Final = frozenset({"x"})
 R: Final = frozenset({"r"})
@@ -145,8 +145,7 @@ class Rows(Body):
         return "_".join([kind, *shown])
 
     def _header(self) -> None:
-        wide = max(self.xnumel * max(self.rnumel, 1), 1) > INT32_ELEMENTS
-        index = "tl.program_id(0).to(tl.int64)" if wide else "tl.program_id(0)"
+        index = "tl.program_id(0).to(tl.int64)" if self.is_wide() else "tl.program_id(0)"
         self.line(f"XBLOCK: tl.constexpr = {self.xblock}")
         column = "[:, None]" if self.cluster.axes is not None else ""
         self.line(f"xindex = {index} * XBLOCK + tl.arange(0, XBLOCK){column}")
@@ -162,7 +161,7 @@ class Rows(Body):
             self._reduced_index("tl.arange(0, RBLOCK)[None, :]")
 
     def _reduced_index(self, text: str) -> None:
-        self.line(f"rindex = {text}")
+        self.line(f"rindex = ({text}).to(tl.int64)" if self.is_wide() else f"rindex = {text}")
         if self.rnumel % self.rblock:
             self.masks["r"] = "rmask"
             self.line(f"rmask = rindex < {self.rnumel}")
@@ -305,7 +304,7 @@ class Fold:
             name = rows.fresh("t")
             rows.line(f"{name} = {better}")
             rows.line(f"{total} = tl.where({name}, {tile}, {total})")
-            rows.line(f"{self.place} = tl.where({name}, rindex, {self.place})")
+            rows.line(f"{self.place} = tl.where({name}, rindex.to(tl.int32), {self.place})")
         else:
             nan = ", propagate_nan=tl.PropagateNan.ALL" if self.floating else ""
             rows.line(f"{total} = tl.{'maximum' if self.largest else 'minimum'}({total}, {tile}{nan})")

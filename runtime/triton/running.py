@@ -17,11 +17,11 @@ from .arrays import DeviceArray, empty, handed_back
 from .devices import device_of
 from .execution import Device, Execution, aligned
 from .lowering import Plan
-from .writer import Checks, Launch
+from .writer import Checks
 
-#: A program of at least so many launches, whose inputs and outputs have at most so many bytes, is recorded at its
-#: second call and replayed from then on.
-REPLAY_LAUNCHES: Final = 3
+#: A program of so many launches, all known beforehand, whose inputs and outputs have at most so many bytes, is recorded
+#: at its second call and replayed from then on.
+REPLAY_LAUNCHES: Final = range(3, 20_000)
 REPLAY_BYTES: Final = 4 << 20
 
 
@@ -77,9 +77,8 @@ class Session:
         self._in_bytes = [aligned(max(value.type.nbytes, 1)) for value in plan.inputs]
         self._out_bytes = [aligned(max(value.type.nbytes, 1)) for value in plan.outputs]
         self._own = aligned(plan.depth_bytes)
-        launches = [step for step in plan.steps if isinstance(step, Launch)]
         staged = sum(self._in_bytes) + sum(self._out_bytes)
-        self._replays = len(launches) == len(plan.steps) >= REPLAY_LAUNCHES and staged <= REPLAY_BYTES
+        self._replays = (plan.launches or 0) in REPLAY_LAUNCHES and staged <= REPLAY_BYTES
         self._calls = 0
         self._recording: tuple[int, Any] | None = None
 

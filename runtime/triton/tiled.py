@@ -20,7 +20,7 @@ from .driver import Kernel
 from .expressions import TRITON_NAMES, rounded
 from .points import VIEWS, Coord, Point, flat_of, reshaped, through
 from .rows import PROCESSORS, combine
-from .writer import INT32_ELEMENTS, Body, Checks, Launch, Temporary, coordinates, power_of_two, programs
+from .writer import Body, Checks, Launch, Temporary, coordinates, power_of_two, programs
 
 #: How float32 numbers are multiplied: exactly, as three products of TensorFloat-32, as one.
 PRECISIONS: Final = ("ieee", "tf32x3", "tf32")
@@ -196,8 +196,7 @@ class Tiled(Body):
 
     def _header(self, down: int, across: int, counts: Sequence[int]) -> None:
         t = self.tiling
-        largest = max(value.type.size for value in (*self.op.operands, self.op.result))
-        wide = ".to(tl.int64)" if largest > INT32_ELEMENTS else ""
+        wide = ".to(tl.int64)" if self.is_wide() else ""
         self.line(f"program = tl.program_id(0) % {down * across}")
         self.line(f"batch = tl.program_id(0){wide} // {down * across}")
         self.line(f"group = program // {GROUP * across}")
@@ -216,7 +215,8 @@ class Tiled(Body):
 
     def _inner_index(self, dim: str, shape: str, prefix: str, count: int) -> None:
         block = self.tiling.inner
-        self.line(f"{prefix}index = k + tl.arange(0, {block}){shape}")
+        wide = ".to(tl.int64)" if self.is_wide() else ""
+        self.line(f"{prefix}index = (k + tl.arange(0, {block}){shape}){wide}")
         if count % block:
             self.masks[dim] = f"{prefix}mask"
             self.line(f"{prefix}mask = {prefix}index < {count}")

@@ -194,6 +194,12 @@ class Body:
         parts = [self.masks[dim] for dim in sorted(dims, reverse=True) if dim in self.masks]
         return f", {' & '.join(parts)}" if parts else ""
 
+    def is_wide(self) -> bool:
+        """Whether offsets into an array that the kernel reads or writes need 64 bits."""
+        cluster = self.cluster
+        sizes = [value.type.size for value in (*cluster.inputs, *cluster.members)]
+        return max([math.prod(cluster.shape), *sizes]) > INT32_ELEMENTS
+
     # --- values ----------------------------------------------------------------------------------
 
     def home(self, value: Value) -> Point:

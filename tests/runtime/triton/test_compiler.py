@@ -4,13 +4,15 @@ import threading
 
 import numpy as np
 import pytest
-from mixad.ir import Builder, Graph, Module, TensorType
+from mixad.ir import Builder, Graph, Module, TensorType, registered
 from mixad.ir.errors import DeviceError
 from mixad.ir.types import bfloat16
 from mixad.runtime.compiler import compile_module
 from mixad.runtime.triton import TRITON, compiler, files
 from mixad.runtime.triton.compiler import CDNA3, HOPPER, Binary, compile_kernels, pack, unpack
 from mixad.runtime.triton.driver import Kernel, Pointer
+
+from ...proof.programs import accepted, base, chain, sample_arrays
 
 SOURCE = """
 import triton
@@ -206,6 +208,24 @@ def test_every_family_compiles_for_hopper(dtype):
 def test_families_compile_for_amd_too():
     kernels = [kernel for kernel in _kernels(np.float32) if "scatter" not in kernel.name]
     assert all(binary.code.startswith(b"\x7fELF") for binary in compile_kernels(kernels, CDNA3))
+
+
+@pytest.mark.slow
+def test_the_kernels_of_every_operation_compile_for_hopper():
+    """On the first of its samples, in float32 or what else it takes."""
+    kernels = {}
+    for name in TRITON.support:
+        rules = registered()[name].rules
+        if rules is None or not rules.cls.samples[0].operands:
+            continue
+        arrays = sample_arrays(registered()[name], 0, np.float32)
+        if not accepted(registered()[name], 0, arrays):
+            arrays = sample_arrays(registered()[name], 0, np.int32)
+        graph, _ = base(registered()[name], 0, arrays)
+        program = compile_module(chain(graph, ""), TRITON)["f"]
+        kernels.update(dict.fromkeys(program.run.plan.kernels(), name))
+    assert len(kernels) > 80
+    compile_kernels(list(kernels), HOPPER)
 
 
 def test_compiling_needs_no_more_processes_than_kernels(monkeypatch):

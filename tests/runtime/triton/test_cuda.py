@@ -74,6 +74,20 @@ def test_a_program_of_several_kernels_is_replayed_as_one_graph(device, library):
     assert once == 2 * (len(library.launches) // 2)  # the first call, and the recording
 
 
+def test_a_scan_is_one_graph_too(device, library):
+    def f(x):
+        return mx.scan(lambda carry, t: (np.sin(carry) * t, np.sum(carry)), x, np.arange(5.0))
+
+    run = mx.jit(f, device="gpu")
+    for _ in range(3):
+        run(np.ones(4))
+    assert library.calls.count("cuGraphLaunch") == 2
+    assert len(library.launches) == 2 * 5 * (len(library.launches) // 10)
+    before = len(library.memory)
+    run(np.ones(4))
+    assert len(library.memory) == before
+
+
 def test_numbers_are_parameters_of_four_bytes(device, library):
     mx.jit(np.argsort, device="gpu")(np.ones(8))
     exchanges = [tuple(value & 0xFFFFFFFF for value in launch["values"][2:4]) for launch in library.launches[1:-1]]

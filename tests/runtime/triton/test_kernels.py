@@ -280,6 +280,20 @@ def test_memory_of_values_that_do_not_live_together_is_shared():
     assert offsets["a"] == offsets["c"] != offsets["b"]
 
 
+def test_large_arrays_are_indexed_with_64_bits():
+    def source(shape):
+        graph = Graph("f")
+        b, x = Builder(graph), graph.add_input(TensorType(shape, np.int8))
+        part = b.slice(x, starts=(shape[0] - 3, 0), sizes=(3, 5), steps=(1, 1))
+        graph.set_outputs([part, b.reduce_max(x, axes=(1,))])
+        module = Module()
+        module.add(graph)
+        return compile_module(module, TRITON)["f"].source
+
+    assert source((1 << 16, 1 << 16)).count("tl.program_id(0).to(tl.int64)") == 2
+    assert "int64" not in source((1 << 12, 1 << 12))
+
+
 def test_the_source_says_what_it_computes():
     source = check(lambda b, x: b.reduce_sum(b.mul(b.sin(x), x), axes=(1,)), normal(5, 7))
     for part in ("def row_sin_mul_reduce_sum_", "# p0: func.argument tensor<5x7xf64>", "# @f: 1 steps"):
