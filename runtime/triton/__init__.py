@@ -50,7 +50,10 @@ class TritonBackend:
         """Plan a function; its kernels are made ready on the device that it first runs on."""
         planner = Planner(module, self.options)
         plan = planner.plan(graph)
-        return Program(Runner(plan, planner.checks), source_of(plan), self.name, functools.partial(stages_of, plan))
+        results = sum(value.type.nbytes for value in plan.outputs)
+        source, stages = source_of(plan), functools.partial(stages_of, plan)
+        runner = Runner(plan, planner.checks)
+        return Program(runner, source, self.name, plan.depth_bytes + results, stages)
 
 
 @functools.lru_cache(maxsize=1)

@@ -32,8 +32,8 @@ class Host:
 
 @dataclass(frozen=True)
 class Control:
-    """A choice or a loop, whose functions are plans: the host decides which run, and how often. ``rooms`` are two places
-    for what a loop carries, from one to the other."""
+    """A choice or a loop, whose functions are plans: the host decides which run, and how often. ``rooms`` are two
+    places for what a loop carries, from one to the other."""
 
     op: Operation
     plans: dict[str, Plan]
