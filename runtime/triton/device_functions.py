@@ -109,6 +109,16 @@ def unsigned_floor_divide(x, y):
 
 
 @triton.jit
+def greatest_common_divisor(x, y, divisions: tl.constexpr):
+    for _ in range(divisions):
+        done = y == 0
+        rest = x % tl.where(done, 1, y)
+        x = tl.where(done, x, y)
+        y = tl.where(done, y, rest)
+    return tl.where(x > 0, x, 0 - x)
+
+
+@triton.jit
 def next_after(x, y, integer: tl.constexpr):
     # On the number's bits as an integer, which count up with its magnitude.
     bits = x.to(integer, bitcast=True)

@@ -142,6 +142,14 @@ def _polygamma(op: Operation, names: Sequence[str], kind: str) -> str:
     return f"tl.where({x} > 0.0, {right}, {left})"
 
 
+#: The most divisions that Euclid's algorithm takes, by the bits of the numbers: for neighbours of Fibonacci's sequence.
+_DIVISIONS: Final = {8: 14, 16: 25, 32: 48, 64: 94}
+
+
+def _gcd(op: Operation, names: Sequence[str], kind: str) -> str:
+    return f"greatest_common_divisor({names[0]}, {names[1]}, {_DIVISIONS[8 * op.result.type.dtype.itemsize]})"
+
+
 EXPRESSIONS: Final[dict[str, Row]] = {
     "tensor.neg": _template("-{0}"),
     "tensor.sign": _by_kind(
@@ -193,6 +201,7 @@ EXPRESSIONS: Final[dict[str, Row]] = {
     "tensor.floor_divide": _by_kind(
         "float_floor_divide({0}, {1})", "integer_floor_divide({0}, {1})", "unsigned_floor_divide({0}, {1})"
     ),
+    "tensor.gcd": _gcd,
     "tensor.logical_not": _template("{0} == 0"),
     "tensor.logical_and": _template("{0} & {1}"),
     "tensor.logical_or": _template("{0} | {1}"),
