@@ -56,6 +56,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "cuGraphInstantiateWithFlags": (POINTER(c_void_p), c_void_p, ctypes.c_ulonglong),
     "cuGraphLaunch": (c_void_p, c_void_p),
     "cuGraphDestroy": (c_void_p,),
+    "cuGraphExecDestroy": (c_void_p,),
     "cuGetErrorName": (c_int, POINTER(c_char_p)),
     "cuGetErrorString": (c_int, POINTER(c_char_p)),
 }
@@ -276,3 +277,8 @@ class CudaDriver:
         """See `driver.Driver`."""
         self._enter()
         self.call("cuGraphLaunch", recording, self.stream)
+
+    def forget(self, recording: Any) -> None:
+        """See `driver.Driver`."""
+        self._enter()
+        self.call("cuGraphExecDestroy", recording)

@@ -72,3 +72,6 @@ class Driver(Protocol):
 
     def replay(self, recording: Any) -> None:
         """Run what was recorded, as one request."""
+
+    def forget(self, recording: Any) -> None:
+        """Give back what was recorded."""

@@ -139,3 +139,6 @@ class InterpreterDriver:
         """See `driver.Driver`."""
         for message in recording:
             self._tell(*message)
+
+    def forget(self, recording: Any) -> None:
+        """See `driver.Driver`: a list of messages."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from ..sweeps import one_sweep
 from .clusters import Cluster, Clusters, has_numbers, needs_store
 from .driver import Kernel
 from .rows import Rows
+from .small import is_small, merged
 from .table import CONTROL, SPECIAL
 from .tiled import Tiled
 from .writer import Checks, Launch, Slot, Temporary
@@ -118,10 +119,9 @@ class Planner:
         found = Plan(graph.name, graph.inputs, graph.outputs)
         clusters = Clusters(graph)
         lives: list[tuple[Slot, ...]] = []
-        for step in clusters.steps:
-            for made, slots in self._step(clusters, step):
-                found.steps.append(made)
-                lives.append(slots)
+        for made, slots in _joined(pair for step in clusters.steps for pair in self._step(clusters, step)):
+            found.steps.append(made)
+            lives.append(slots)
         self._constants(found, graph)
         self._arrange(found, lives)
         return found
@@ -189,6 +189,19 @@ class Planner:
                     first.setdefault(slot, number)
                     last[slot] = number
         plan.offsets, plan.nbytes = arrange([(slot, nbytes_of(slot), first[slot], last[slot]) for slot in first])
+
+
+def _joined(steps: Iterable[tuple[Step, tuple[Slot, ...]]]) -> Iterator[tuple[Step, tuple[Slot, ...]]]:
+    """The steps with their slots, small kernels made one."""
+    small: list[Launch] = []
+    for step, slots in steps:
+        if isinstance(step, Launch) and is_small(step):
+            small.append(step)
+            continue
+        yield from ((launch, launch.slots) for launch in merged(small))
+        small = []
+        yield step, slots
+    yield from ((launch, launch.slots) for launch in merged(small))
 
 
 def _rooms(op: Operation) -> tuple[tuple[Temporary, ...], ...]:

@@ -136,9 +136,19 @@ class Session:
             self.execution.steps(inputs, outputs, base)
             return
         if self._recording is None or self._recording[0] != base:
+            self._forget()
             work = self.device.driver.capture(lambda: self.execution.steps(inputs, outputs, base))
             self._recording = base, work
         self.device.driver.replay(self._recording[1])
+
+    def _forget(self) -> None:
+        if self._recording is not None:
+            self.device.driver.forget(self._recording[1])
+            self._recording = None
+
+    def __del__(self) -> None:
+        if getattr(self, "_recording", None) is not None:
+            self._forget()
 
     def _unstaged(self, places: Sequence[int], on_device: bool) -> tuple[Any, ...]:
         if not on_device:

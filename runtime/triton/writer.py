@@ -88,7 +88,8 @@ class Launch:
 
 
 @functools.cache
-def _device_functions() -> dict[str, str]:
+def device_functions() -> dict[str, str]:
+    """The source of each function of `device_functions.py`, by name."""
     text = (Path(__file__).parent / "device_functions.py").read_text(encoding="utf-8")
     parts = text.split("\n@triton.jit\n")[1:]
     return {part[4 : part.index("(")]: "@triton.jit\n" + part.strip() + "\n" for part in parts}
@@ -96,7 +97,7 @@ def _device_functions() -> dict[str, str]:
 
 def helpers_of(text: str) -> list[str]:
     """The device functions that a text calls, each behind those that it calls itself."""
-    functions = _device_functions()
+    functions = device_functions()
     found: dict[str, None] = {}
 
     def visit(part: str, own: str = "") -> None:
@@ -111,8 +112,13 @@ def helpers_of(text: str) -> list[str]:
 
 def complete(body: str, name: str, arguments: Sequence[str], comment: str = "") -> tuple[str, str]:
     """A whole source file and its kernel's name, which says what it is and what its text hashes to."""
-    helpers = [_device_functions()[helper] for helper in helpers_of(body)]
+    helpers = [device_functions()[helper] for helper in helpers_of(body)]
     text = "\n\n".join([HEADER, *helpers, f"@triton.jit\ndef KERNEL({', '.join(arguments)}):\n{comment}{body}"])
+    return hashed(text, name)
+
+
+def hashed(text: str, name: str) -> tuple[str, str]:
+    """A source file whose kernel is called KERNEL, with its full name there, and the name."""
     full = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     return text.replace("def KERNEL(", f"def {full}("), full
 
@@ -186,7 +192,7 @@ class Body:
         """The parameter that is the address of a value in memory."""
         if slot not in self.slots:
             self.slots[slot] = f"p{len(self.slots)}"
-            self.elements.append(_element(slot))
+            self.elements.append(element_of(slot))
         return self.slots[slot]
 
     def mask(self, dims: Dims) -> str:
@@ -397,7 +403,8 @@ def computed_name(slot: Slot) -> str:
     return f".to(tl.{computed(dtype)})" if computed(dtype) != TRITON_NAMES[dtype] else ""
 
 
-def _element(slot: Slot) -> str:
+def element_of(slot: Slot) -> str:
+    """The element type that a slot's address points to."""
     if isinstance(slot, Value):
         return stored(slot.type.dtype)
     return slot.element if isinstance(slot, Temporary) else "int64"

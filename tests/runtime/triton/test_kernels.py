@@ -121,6 +121,18 @@ def test_a_long_chain_of_writes_is_stored_now_and_then():
     assert len(source) < 60_000
 
 
+def test_small_programs_are_one_kernel():
+    def build(b, x, i):
+        y = b.sin(x)
+        z = b.sort(b.sub(y, b.reverse(y, axes=(0,))), axis=0)
+        w = b.gather(z, i, axes=(0,))
+        return [b.scatter_add(z, w, i, axes=(0,)), b.contract(w, w, spec="i,j->ij")]
+
+    source = check(build, normal(4), np.array([3, 0, 1, -2]), kernels=1)
+    assert source.count("    tl.debug_barrier()\n") == 14
+    check(lambda b, x: b.sort(x, axis=0), normal(64), kernels=2)  # 23 steps, of which 16 are one kernel
+
+
 # --- contractions --------------------------------------------------------------------------------
 
 
