@@ -1,6 +1,7 @@
 """The calls to NVIDIA's driver, against a library that records them: nothing here says that a GPU agrees."""
 
 import ctypes
+import importlib
 import threading
 
 import mixad as mx
@@ -100,6 +101,24 @@ def test_addresses_that_are_not_aligned_take_another_version(device, library):
     device.driver.launch(kernel, (0x1008, 0x2000))
     device.driver.launch(kernel, (0x1018, 0x2000))
     assert library.calls.count("cuModuleLoadData") == 2
+
+
+def test_a_dump_has_the_compilers_stages(device, monkeypatch, tmp_path):
+    def compiled(kernels, target):
+        return [Binary(b"", {}, {"ttir": f"module {kernel.name}", "ptx": ".target sm_90"}) for kernel in kernels]
+
+    backend = importlib.import_module("mixad.runtime.triton")
+    monkeypatch.delenv("MIXAD_TRITON")
+    monkeypatch.setattr(backend, "compile_kernels", compiled)
+    monkeypatch.setattr(backend, "missing", lambda: None)
+    monkeypatch.setattr(backend, "gpu", lambda: device)
+    with mx.dump(tmp_path):
+        mx.jit(_sum, device="gpu")(np.ones((5, 7)))
+    (source,) = tmp_path.glob("*/_sum.py")
+    (ptx,) = tmp_path.glob("*/row_*.ptx")
+    (ttir,) = tmp_path.glob("*/row_*.ttir")
+    assert f"def {ptx.stem}(" in source.read_text()
+    assert (ptx.read_text(), ttir.read_text()) == (".target sm_90", f"module {ttir.stem}")
 
 
 # --- errors --------------------------------------------------------------------------------------
