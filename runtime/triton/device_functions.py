@@ -66,7 +66,8 @@ def float_remainder(x, y):
     # The sign of y, as Python's and NumPy's.
     rest = libdevice.fmod(x, y)
     moved = tl.where((rest != 0.0) & ((rest < 0.0) != (y < 0.0)), rest + y, rest)
-    return tl.where(moved == 0.0, tl.where(y < 0.0, -0.0, tl.zeros_like(y)), moved)
+    zero = tl.zeros_like(y)
+    return tl.where(moved == 0.0, tl.where(y < 0.0, zero * -1.0, zero), moved)
 
 
 @triton.jit
@@ -77,6 +78,8 @@ def float_floor_divide(x, y):
     # The difference is a multiple of y but for rounding.
     whole = libdevice.floor(quotient)
     whole = tl.where(quotient - whole > 0.5, whole + 1.0, whole)
+    # Zeros have the sign of the quotient.
+    whole = tl.where(whole == 0.0, libdevice.copysign(tl.zeros_like(y), divide(x, y)), whole)
     return tl.where(y == 0.0, divide(x, y), whole)
 
 

@@ -55,6 +55,8 @@ def literal(number: Any, dtype: np.dtype[Any]) -> str:
     if dtype.kind in "iu":
         return f"tl.full([], {int(number)}, tl.{name})"
     value = float(number)
+    if value == 0 and math.copysign(1, value) < 0:  # which Triton takes for 0
+        return f"(tl.full([], 0.0, tl.{name}) * -1.0)"
     text = repr(value) if math.isfinite(value) else f'float("{value}")'
     return f"tl.full([], {text}, tl.{name})"
 
@@ -139,7 +141,9 @@ def _polygamma(op: Operation, names: Sequence[str], kind: str) -> str:
         text = f"({text} * {cot} + {float(factor)!r})"
     # psi_n(x) = (-1)**n * psi_n(1 - x) - pi * (d/dx)**n cot(pi * x)
     left = f"{float((-1) ** n)!r} * ({right}) - {math.pi ** (n + 1)!r} * {text}"
-    return f"tl.where({x} > 0.0, {right}, {left})"
+    found = f"tl.where({x} > 0.0, {right}, {left})"
+    pole = f"({x} <= 0.0) & (libdevice.floor({x}) == {x})"
+    return f'tl.where({x} == float("inf"), 0.0, tl.where({pole}, {sign} * float("inf"), {found}))'
 
 
 #: The most divisions that Euclid's algorithm takes, by the bits of the numbers: for neighbours of Fibonacci's sequence.
@@ -151,9 +155,9 @@ def _gcd(op: Operation, names: Sequence[str], kind: str) -> str:
 
 
 EXPRESSIONS: Final[dict[str, Row]] = {
-    "tensor.neg": _template("-{0}"),
+    "tensor.neg": _by_kind("{0} * -1.0", "-{0}"),  # Triton's own is 0 - x, which loses the sign of zero
     "tensor.sign": _by_kind(
-        "tl.where({0} > 0.0, 1.0, tl.where({0} < 0.0, -1.0, {0}))",
+        "tl.where({0} > 0.0, 1.0, tl.where({0} < 0.0, -1.0, tl.where({0} == 0.0, 0.0, {0})))",
         "tl.where({0} > 0, 1, tl.where({0} < 0, -1, {0}))",
         "tl.where({0} > 0, 1, {0})",
     ),

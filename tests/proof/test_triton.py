@@ -122,6 +122,42 @@ def test_a_cell_that_claims_support_runs(name):
             _agree(_of_inputs(definition, number, arrays), arrays, WIDER.get(name, 8))
 
 
+#: Zeros of both signs, subnormal numbers, whole and half ones, infinities, NaN.
+TRAPS = np.array(
+    [
+        *(0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.5, -3.5, -7.0, -8.3, 40.0, -40.0, 700.0, -750.0),
+        *(5e-324, 1e-310, 1e-40, 1e-8, 1e10, 1e30, -1e300, np.inf, -np.inf, np.nan),
+    ]
+)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", [name for name in SAMPLED if OPERATIONS[name].rules.cls.elementwise])
+def test_traps(name, dtype):
+    """Infinities and NaN, and the sign of zero, where the reference has them. (SciPy's lgamma is infinite at subnormal
+    numbers, C's is not.)"""
+    rules = OPERATIONS[name].rules
+    if rules.operands not in (("x",), ("x", "y")) or np.dtype(dtype) not in TABLE[name].dtypes:
+        return
+    with np.errstate(over="ignore"):
+        traps = TRAPS.astype(dtype)
+    arrays = [traps] if len(rules.operands) == 1 else [each.ravel() for each in np.meshgrid(traps, traps)]
+    attributes = rules.cls.samples[0].attributes
+    if attributes.get("dtype", np.dtype(dtype)).kind != "f" or name == "tensor.lgamma":
+        return
+    module = _of_inputs(OPERATIONS[name], 0, arrays)
+    (wanted,) = interpret(module.clone().entry, *arrays)
+    (found,) = compile_module(module, TRITON)["f"].run(*arrays)
+    assert found.dtype == wanted.dtype
+    if found.dtype.kind == "f":
+        np.testing.assert_allclose(found, wanted, rtol=500 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
+        if name != "tensor.polygamma":
+            zero = wanted == 0
+            np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(wanted[zero]))
+    else:
+        np.testing.assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("name", ["tensor.constant", "tensor.iota"])
 @pytest.mark.parametrize("dtype", DTYPE_NAMES, ids=DTYPE_NAMES.get)
 def test_what_is_made_of_nothing(name, dtype):
