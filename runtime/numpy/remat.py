@@ -68,7 +68,8 @@ class Remat(Pass):
     def _planned(self, module: Module) -> int:
         trial = module.clone()
         PassManager(self.lowering.replace(";", ",")).run(trial)
-        return max(graph.attributes.get(ARENA, 0) + graph.attributes.get(HEAP, 0) for graph in trial.roots())
+        needed = [graph.attributes.get(ARENA, 0) + graph.attributes.get(HEAP, 0) for graph in trial.roots()]
+        return int(max(needed))
 
 
 def _cut(graph: Graph, costly: bool) -> int:
@@ -100,7 +101,7 @@ def _fullest(graph: Graph) -> int:
 
 
 def _is_repeatable(op: Operation, costly: bool) -> bool:
-    """Whether an operation may run twice: one that costs nothing inside a kernel; on request any that a kernel takes."""
+    """Whether an operation may run twice: one that costs nothing in a kernel; on request any that a kernel takes."""
     if len(op.results) != 1 or op.definition.rules is None:
         return False
     cheap: bool = op.definition.rules.cls.elementwise or op.name in CHEAP
