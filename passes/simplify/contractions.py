@@ -43,8 +43,8 @@ def transpose_contraction(op: Operation, b: Builder) -> Value | None:
 
 @table.pattern("tensor.contract")
 def contract_repeated(op: Operation, b: Builder) -> Value | None:
-    """A contraction takes an operand without the axes along which that is repeated, in derivatives: the other operand is
-    summed along them, or the result is repeated in its turn."""
+    """A contraction takes an operand without the axes along which that is repeated, in derivatives: the other operand
+    is summed along them, or the result is repeated in its turn."""
     if not rearrangeable(op) or not op.result.type.size:
         return None
     labels = parse_spec(op.attributes["spec"])

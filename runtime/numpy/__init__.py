@@ -22,7 +22,10 @@ class NumPyBackend:
     """Runs programs with NumPy on the CPU."""
 
     name = "numpy"
-    pipeline = "expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
+    pipeline = (
+        "expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce),"
+        "fixpoint(tidy-loops,hoist-loops,sink-loops,canonicalize,fold,cse,dce)"
+    )
 
     @property
     def support(self) -> SupportTable:
