@@ -56,7 +56,7 @@ def parse_spec(spec: str) -> Labels:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """How a contraction becomes one batched matrix product of (batch, rows, inner) and (batch, inner,
     columns): axes to sum first, axes of each operand in order, and the order of the result's axes."""
 
@@ -70,7 +70,8 @@ class _Plan:
 
 
 @functools.lru_cache(maxsize=4096)
-def _plan(spec: str) -> _Plan:
+def plan_of(spec: str) -> Plan:
+    """How the contraction ``spec`` becomes one batched matrix product."""
     labels = parse_spec(spec)
     x = "".join(label for label in labels.x if label in labels.y + labels.out)
     y = "".join(label for label in labels.y if label in labels.x + labels.out)
@@ -79,7 +80,7 @@ def _plan(spec: str) -> _Plan:
     rows = "".join(label for label in labels.out if label in x and label not in y)
     columns = "".join(label for label in labels.out if label in y and label not in x)
     produced = batch + rows + columns
-    return _Plan(
+    return Plan(
         sum_x=tuple(axis for axis, label in enumerate(labels.x) if label not in x),
         sum_y=tuple(axis for axis, label in enumerate(labels.y) if label not in y),
         order_x=tuple(x.index(label) for label in batch + rows + inner),
@@ -94,7 +95,7 @@ def _sum(x: Array, axes: tuple[int, ...]) -> Array:
     return np.asarray(np.sum(x, axis=axes, dtype=x.dtype)) if axes else x
 
 
-def _product(x: Array, y: Array, plan: _Plan) -> Array:
+def _product(x: Array, y: Array, plan: Plan) -> Array:
     """The product of operands whose axes are in order, with result axes (batch, rows, columns)."""
     batch = x.shape[: plan.batch]
     rows, columns = x.shape[plan.batch : x.ndim - plan.inner], y.shape[plan.batch + plan.inner :]
@@ -171,7 +172,7 @@ class Contract(Op):
 
     @staticmethod
     def evaluate(x: Array, y: Array, *, spec: str) -> Any:
-        plan = _plan(spec)
+        plan = plan_of(spec)
         left = _sum(widened(x), plan.sum_x).transpose(plan.order_x)
         right = _sum(widened(y), plan.sum_y).transpose(plan.order_y)
         return _product(left, right, plan).transpose(plan.order_out).astype(x.dtype, copy=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ...ir.attributes import SymbolRef
@@ -12,6 +13,7 @@ from ...ops.batching import batch, can_batch
 from ...ops.control import SCAN, Loop
 from ...ops.definition import Rules
 from ..inline import references
+from ..scope import functions
 
 
 @dataclass(eq=False)
@@ -40,6 +42,14 @@ class Stacked:
     result: Value
 
 
+def scans(module: Module, function: str) -> Iterator[tuple[Graph, Operation]]:
+    """The loops of a function (of all, where none is named) that is still in the module when its turn comes."""
+    for graph in functions(module, function):
+        for op in list(graph):
+            if op.name == SCAN.name and module.functions.get(graph.name) is graph:
+                yield graph, op
+
+
 class Draft:
     """The parts of a `control.scan`, with a body of its own.
 
@@ -57,6 +67,8 @@ class Draft:
         self.consts = [Given(*parts) for parts in zip(loop.consts, inputs[scanned:], strict=True)]
         self.ys = [Stacked(*parts) for parts in zip(outputs[n:], loop.ys, strict=True)]
         self.stand_ins: dict[Value, Value] = {}
+        #: Results that are made of the final values of several carries: which, and how.
+        self.later: list[tuple[Value, list[Value], Callable[..., Value]]] = []
         self.body.set_outputs([])
 
     def builder(self) -> Builder:
@@ -69,12 +81,15 @@ class Draft:
 
     def is_used(self, result: Value) -> bool:
         """Whether a result of the loop is used."""
-        return bool(self.graph.uses(result))
+        if result.owner is self.op:
+            return bool(self.graph.uses(result))
+        return any(result in parts for _, parts, _ in self.later)
 
     def replace_in_body(self, old: Value, new: Value) -> None:
         """Let the steps use ``new`` in place of ``old``."""
         self.body.replace_all_uses(old, new)
-        for part in (*self.carry, *self.ys):
+        parts: list[Carry | Stacked] = [*self.carry, *self.ys]
+        for part in parts:
             if part.output is old:
                 part.output = new
 
@@ -106,7 +121,7 @@ class Draft:
         self.body.reorder_inputs([place[value] for value in kept])
 
     def insert(self) -> dict[Stacked, Value]:
-        """Put the new loop before the old one. Its final carry stands in for the old one's; returns the stacked arrays."""
+        """Put the new loop before the old one, whose final carry its own stands in for. Returns the stacked arrays."""
         self.clean()
         stacked: dict[Stacked, Value] = {}
         if self.carry or self.ys:
@@ -114,15 +129,11 @@ class Draft:
             operands += [part.operand for part in (*self.xs, *self.consts)]
             types = [part.start.type for part in self.carry]
             types += [part.output.type.with_shape((self.length, *part.output.type.shape)) for part in self.ys]
-            body = self.module.add(self.body)
-            attributes = {
-                "body": SymbolRef(body.name),
-                "carry": len(self.carry),
-                "xs": len(self.xs),
-                "length": self.length,
-                "reverse": self.op.attributes["reverse"],
-                "tangents": (),
-            }
+            if references(self.module, self.name) == 1:
+                self.module.remove(self.name)
+            body = SymbolRef(self.module.add(self.body).name)
+            attributes = {**self.op.attributes, "body": body, "carry": len(self.carry), "xs": len(self.xs)}
+            attributes.pop("tangents", None)
             new = Operation(SCAN, tuple(operands), attributes, types, (), self.op.location)
             results = self.graph.insert(new, self.op).results
             for part, value in zip(self.carry, results, strict=False):
@@ -132,11 +143,13 @@ class Draft:
 
     def replace(self) -> None:
         """Let the stand-ins take the place of the old loop's results, and drop it."""
+        for result, parts, make in reversed(self.later):
+            self.stand_ins[result] = make(self.builder(), *(self.stand_ins[part] for part in parts))
         for result in self.op.results:
             if result in self.stand_ins:
                 self.graph.replace_all_uses(result, self.stand_ins[result])
         self.graph.erase(self.op)
-        if not references(self.module, self.name):
+        if self.name in self.module.functions and not references(self.module, self.name):
             self.module.remove(self.name)
 
     def finish(self) -> None:

@@ -7,10 +7,8 @@ from typing import Final
 
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ops.control import SCAN
 from ..manager import Pass, PassLog, register_pass
-from ..scope import functions
-from .draft import Draft, Outside, is_batchable
+from .draft import Draft, Outside, is_batchable, scans
 
 #: What stays in the steps: it costs nothing there, and outside it would fill memory.
 CHEAP: Final = frozenset(("tensor.constant", "tensor.broadcast_in_dim"))
@@ -22,9 +20,9 @@ class HoistLoops(Pass):
     """Move operations out of `control.scan` that do not depend on its carry, to before it.
 
     What depends on constants alone is done once. What depends on scanned arrays is done for all steps at once, by the
-    batching rules: the products of a recurrent network's inputs become one matrix product. The values of one step then
-    stand together in memory; where they would take more than ``max-bytes``, or more than twice the operands that they are
-    made of, the operation stays.
+    batching rules: the products of a recurrent network's inputs become one matrix product. The values of all steps
+    then stand together in memory; where they would take more than ``max-bytes``, or more than twice the operands that
+    they are made of, the operation stays.
     """
 
     function: str = ""
@@ -32,32 +30,30 @@ class HoistLoops(Pass):
 
     def run(self, module: Module, log: PassLog) -> bool:
         count = 0
-        for graph in functions(module, self.function):
-            for op in list(graph):
-                if op.name == SCAN.name and op.attributes["length"] > 0:
-                    count += self._hoist(graph, op, module)
+        for graph, op in scans(module, self.function):
+            count += self._hoist(graph, op, module)
         log.count("operations", count)
         return count > 0
 
     def _hoist(self, graph: Graph, op: Operation, module: Module) -> int:
         draft = Draft(graph, op, module)
         moved = self._movable(draft)
-        if not moved:
+        if not moved or not draft.length:
             return 0
         outside = Outside(draft)
         for each in moved:
             outside.copy(each)
+        for part in list(draft.ys):
+            operand, scanned = outside.values.get(part.output, (None, False))
+            if operand is not None and scanned:
+                draft.stand_ins[part.result] = operand
+                draft.ys.remove(part)
+        draft.body.set_outputs(draft.outputs())
         for each in moved:
             for value in each.results:
                 if any(user not in moved for user, _ in draft.body.uses(value)):
                     operand, scanned = outside.find(value)
                     draft.replace_in_body(value, draft.scanned(operand) if scanned else draft.constant(operand))
-        for part in list(draft.ys):
-            if part.output in outside.values:
-                operand, scanned = outside.values[part.output]
-                if scanned:
-                    draft.stand_ins[part.result] = operand
-                    draft.ys.remove(part)
         draft.finish()
         return len(moved)
 

@@ -14,12 +14,10 @@ from ...ir.module import Module
 from ...ir.types import INTEGER
 from ...ops.batching import with_batch
 from ...ops.contraction import parse_spec
-from ...ops.control import SCAN
 from ...ops.definition import Rules
 from ..manager import Pass, PassLog, register_pass
-from ..scope import functions
 from ..simplify.sums import WIDE
-from .draft import Carry, Draft, Outside, Stacked, is_batchable
+from .draft import Carry, Draft, Outside, Stacked, is_batchable, scans
 
 
 @register_pass("sink-loops")
@@ -29,13 +27,13 @@ class SinkLoops(Pass):
     steps at once by the batching rules.
 
     A carry to which steps only add becomes the sum over what they add: the gradient of a recurrent network's weights is
-    one matrix product over all steps, not one of two vectors in each. A sum of n terms keeps its error bound, n roundings
-    of the sum of the absolute values.
+    one matrix product over all steps, not one of two vectors in each. A sum of n terms keeps its error bound, n
+    roundings of the sum of the absolute values.
 
     What the moved operations need is stacked: the fewest values from which it can be computed, element-wise operations
-    being done again. An operation stays where its values for all steps would take more than ``max-bytes``, or, but for a
-    contraction, its value in one step more than ``max-step-bytes``: a large array is better worked on while it is in the
-    cache.
+    being done again. An operation stays where its values for all steps would take more than ``max-bytes``, or, but for
+    a contraction, its value in one step more than ``max-step-bytes``: a large array is better worked on while it is in
+    the cache.
     """
 
     function: str = ""
@@ -44,10 +42,8 @@ class SinkLoops(Pass):
 
     def run(self, module: Module, log: PassLog) -> bool:
         count = 0
-        for graph in functions(module, self.function):
-            for op in list(graph):
-                if op.name == SCAN.name and op.attributes["length"] > 0:
-                    count += _Sinking(Draft(graph, op, module), self).run()
+        for graph, op in scans(module, self.function):
+            count += _Sinking(Draft(graph, op, module), self).run()
         log.count("operations", count)
         return count > 0
 
@@ -76,7 +72,7 @@ class _Sinking:
         self.moved = [op for op in _ancestors(self.wanted, draft.body) if op not in self.staying]
 
     def run(self) -> int:
-        if not self.moved and not self.sums:
+        if not self.draft.length or (not self.moved and not self.sums):
             return 0
         stacked = self._cut()
         if sum(map(self._size, stacked)) > max(
@@ -110,7 +106,9 @@ class _Sinking:
             value = user.result
         if not terms or not body.has_one_use(value):
             return None
-        fits = all(term.owner.name == "tensor.contract" or self._size(term) <= self.options.max_bytes for term, _ in terms)
+        fits = all(
+            term.owner.name == "tensor.contract" or self._size(term) <= self.options.max_bytes for term, _ in terms
+        )
         return _Sum(part, terms, additions) if fits else None
 
     def _staying(self) -> set[Operation]:
@@ -136,7 +134,9 @@ class _Sinking:
         """The values to stack: those of least size from which everything wanted can be made behind the loop."""
         given = {part.input for part in (*self.draft.xs, *self.draft.consts)}
         made = {value for op in self.moved for value in op.results}
-        pending = [value for value in (*self.wanted, *(x for op in self.moved for x in op.operands)) if value not in made]
+        pending = [
+            value for value in (*self.wanted, *(x for op in self.moved for x in op.operands)) if value not in made
+        ]
         network: nx.DiGraph[object] = nx.DiGraph()
         network.add_nodes_from(("source", "sink"))
         network.add_edges_from(((value, "out"), "sink") for value in pending if not _known(value, given))
@@ -218,7 +218,8 @@ class _Sinking:
         b.location = op.location
         labels = parse_spec(op.attributes["spec"])
         step = next(letter for letter in string.ascii_letters if letter not in op.attributes["spec"])
-        specs, operands = [], []
+        specs: list[str] = []
+        operands: list[Value] = []
         for value, names in zip(op.operands, (labels.x, labels.y), strict=True):
             array, scanned = outside.find(value)
             if not scanned and not specs:

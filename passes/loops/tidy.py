@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ops.batching import with_batch
-from ...ops.control import SCAN
 from ..manager import Pass, PassLog, register_pass
-from ..scope import functions
 from ..simplify.patterns import splat
 from ..simplify.repetition import narrowed, repeats
-from .draft import Carry, Draft, Given
+from .draft import Carry, Draft, Given, scans
+from .shapes import reshape_carry, split_carry
 
 
 @register_pass("tidy-loops")
@@ -23,16 +22,16 @@ class TidyLoops(Pass):
 
     What no used result needs goes. A carry that no step changes is a constant, and so is a scanned array whose elements
     are all the same; a result that is one of the loop's own operands is that. What is given, or stacked, twice is once.
+    A carry that is put together in each step and taken apart in the next, or reshaped, is carried in the form in which
+    it is used.
     """
 
     function: str = ""
 
     def run(self, module: Module, log: PassLog) -> bool:
         count = 0
-        for graph in functions(module, self.function):
-            for op in list(graph):
-                if op.name == SCAN.name and graph.name in module.functions:
-                    count += _tidy(graph, op, module)
+        for graph, op in scans(module, self.function):
+            count += _tidy(graph, op, module)
         log.count("parts", count)
         return count > 0
 
@@ -140,4 +139,6 @@ _STEPS: tuple[Callable[[Draft], int], ...] = (
     _equal_elements,
     _given_twice,
     _known_results,
+    split_carry,
+    reshape_carry,
 )

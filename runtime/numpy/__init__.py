@@ -23,8 +23,8 @@ class NumPyBackend:
 
     name = "numpy"
     pipeline = (
-        "expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce),"
-        "fixpoint(tidy-loops,hoist-loops,sink-loops,canonicalize,fold,cse,dce)"
+        "expand-ad,inline{custom=true},drop-stop-gradient,dce,"
+        "fixpoint(canonicalize,fold,cse,dce,tidy-loops,gather-factors,hoist-loops,sink-loops)"
     )
 
     @property

@@ -7,6 +7,7 @@ only element-wise operations read is not materialised. Large intermediates are d
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from ...ir.module import Module
 from ...ir.types import bfloat16
 from ...ops.definition import Rules
 from .control import CONTROL
-from .table import LOWERINGS, Lowering, template_of
+from .table import LOWERINGS, Lowering, template_into, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
@@ -37,7 +38,7 @@ class Codegen:
         self.sources: list[str] = [] if outer is None else outer.sources
         self.functions: dict[str, str] = {} if outer is None else outer.functions
         self.lines: list[str] = []
-        self._variables = 0
+        self._numbers = itertools.count(1)
         #: The variable that holds a value at its full shape.
         self.names: dict[Value, str] = {value: f"a{i}" for i, value in enumerate(graph.inputs)}
         #: A value's unbroadcast stand-in: its expression and shape.
@@ -48,6 +49,9 @@ class Codegen:
         self._storage: dict[Value, Value] = {}
         #: Results that may show memory of anything.
         self._borrowed: set[Value] = set()
+        #: Arrays that a result is to be written into, and the results that were.
+        self.destinations: dict[Value, str] = {}
+        self.written: set[Value] = set()
 
     def program(self) -> str:
         """The whole source, which ends in ``def program(...)``."""
@@ -62,13 +66,24 @@ class Codegen:
             self.sources.append(inner._function(f"{name}_", inner._values))
         return self.functions[name]
 
-    def _function(self, name: str, results: Callable[[], str]) -> str:
+    def within(self, graph: Graph, inputs: Sequence[str]) -> Codegen:
+        """What writes a function's statements into this one, where its inputs have the names ``inputs``."""
+        inner = Codegen(graph, self.module, self.annotate, self)
+        inner._numbers = self._numbers
+        inner.names = dict(zip(graph.inputs, inputs, strict=True))
+        return inner
+
+    def statements(self) -> None:
+        """Write all operations, but for the return."""
         for op in self.graph:
             start = len(self.lines)
             self._operation(op)
             if self.annotate and len(self.lines) > start:
                 self.lines[-1] += f"  # {_comment(op)}"
             self._delete(op)
+
+    def _function(self, name: str, results: Callable[[], str]) -> str:
+        self.statements()
         arguments = ", ".join(self.names[value] for value in self.graph.inputs)
         returned = results()
         body = "\n    ".join([*self.lines, f"return {returned}"])
@@ -76,8 +91,7 @@ class Codegen:
 
     def fresh(self) -> str:
         """The name of a variable that no other has."""
-        self._variables += 1
-        return f"v{self._variables}"
+        return f"v{next(self._numbers)}"
 
     # --- operands --------------------------------------------------------------------------------
 
@@ -181,6 +195,9 @@ class Codegen:
             else:
                 operands = [self.full(value) for value in op.operands]
             expression = template.format(*operands)
+            if op.results[0] in self.destinations and (into := template_into(op)) is not None:
+                expression = into.format(*operands, out=self.destinations[op.result])
+                self.written.add(op.result)
         targets = []
         for result in op.results:
             self.names[result] = self.fresh()
@@ -212,7 +229,8 @@ class Codegen:
                 kept.add(value)
         found: dict[Operation, list[Value]] = {}
         for value, op in last.items():
-            if value.type.nbytes >= DELETE_FROM and value not in kept and value.owner.name != "tensor.constant":
+            made = value.owner.name not in ("tensor.constant", "func.argument")
+            if value.type.nbytes >= DELETE_FROM and value not in kept and made:
                 found.setdefault(op, []).append(value)
         return found
 

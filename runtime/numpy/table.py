@@ -7,6 +7,7 @@ meaning, or calls the reference meaning where that is more than one function.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ import numpy as np
 from ...ir.definition import registered
 from ...ir.graph import Operation
 from ...ir.types import COMPLEX, DTYPE_NAMES
+from ...ops.contraction import parse_spec, plan_of
 from ..support import Support, SupportTable
 from .control import CONTROL
 
@@ -42,6 +44,30 @@ def template_of(op: Operation) -> str | None:
     if isinstance(meaning, np.ufunc):
         return f"np.{meaning.__name__}({', '.join(f'{{{index}}}' for index in range(meaning.nin))})"
     return None
+
+
+def template_into(op: Operation) -> str | None:
+    """The code of one operation that writes its result into the array ``{out}``; None where it makes one itself."""
+    text, meaning = template_of(op), op.definition.rules.evaluate
+    if text is None:
+        return None
+    if op.name in ("tensor.contract", "tensor.concatenate"):
+        return f"{text[:-1]}, {{out}})" if text.endswith(")") and (".dot(" in text or "concatenate(" in text) else None
+    name = _UFUNCS.get(op.name) or (
+        meaning.__name__ if op.name not in LOWERINGS and isinstance(meaning, np.ufunc) else ""
+    )
+    operands = ", ".join(f"{{{index}}}" for index in range(len(op.operands)))
+    return f"np.{name}({operands}, {{out}})" if name else None
+
+
+#: What the operators are as functions.
+_UFUNCS: Final = {
+    "tensor.neg": "negative",
+    "tensor.add": "add",
+    "tensor.sub": "subtract",
+    "tensor.mul": "multiply",
+    "tensor.div": "divide",
+}
 
 
 def _mul_no_nan(x: Any, y: Any) -> Any:
@@ -109,7 +135,7 @@ def _reverse(op: Operation) -> str:
 
 def _concatenate(op: Operation) -> str:
     operands = ", ".join(f"{{{index}}}" for index in range(len(op.operands)))
-    return f"np.concatenate(({operands},), axis={op.attributes['axis']})"
+    return f"np.concatenate(({operands},), {op.attributes['axis']})"
 
 
 def _gather(op: Operation) -> str | None:
@@ -120,26 +146,48 @@ def _gather(op: Operation) -> str | None:
 
 
 def _contract(op: Operation) -> str | None:
-    """A product that BLAS takes as it is: of vectors and matrices, transposed where that costs nothing."""
-    x = op.operands[0]
-    inputs, _, out = op.attributes["spec"].partition("->")
-    left, _, right = inputs.partition(",")
-    if x.type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):
+    """A product that BLAS takes as it is, of vectors and matrices; a batch of them; the product of all with all."""
+    if op.operands[0].type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):
         return None
+    labels = parse_spec(op.attributes["spec"])
+    left, right, out = labels.x, labels.y, labels.out
     shared = set(left) & set(right)
-    if len(left) not in (1, 2) or len(right) not in (1, 2) or len(shared) != 1 or shared & set(out):
-        return None
+    if len(left) == len(right) == 1 and not shared:
+        return "{0}[:, None] * {1}" if out == left + right else "{0} * {1}[:, None]"
+    free = [each for each in left + right if each not in shared]
+    if len(left) not in (1, 2) or len(right) not in (1, 2) or len(shared) != 1 or sorted(out) != sorted(free):
+        return _batched_contract(op)
     (label,) = shared
-    free = [each for each in left + right if each != label]
-    if sorted(out) != sorted(free):
+    if list(out) != free or (len(left + right) == 3 and (left[-1] != label or right[0] != label)):
+        left, right, first, second = right, left, "{1}", "{0}"
+    else:
+        first, second = "{0}", "{1}"
+    first = first if left[-1] == label else f"{first}.T"
+    second = second if right[0] == label else f"{second}.T"
+    return f"{first}.dot({second})"
+
+
+def _batched_contract(op: Operation) -> str | None:
+    """One product of stacks of matrices, rearranged where that is needed."""
+    plan = plan_of(op.attributes["spec"])
+    if plan.sum_x or plan.sum_y or not plan.inner:
         return None
-    first = "{0}" if left[-1] == label else "{0}.T"
-    second = "{1}" if right[0] == label else "{1}.T"
-    if list(out) == free:
-        return f"{first} @ {second}"
-    first = "{1}" if right[-1] == label else "{1}.T"
-    second = "{0}" if left[0] == label else "{0}.T"
-    return f"{first} @ {second}"
+    texts, shapes = [], []
+    for position, (order, extra) in enumerate(((plan.order_x, 0), (plan.order_y, 1))):
+        shape = [op.operands[position].type.shape[axis] for axis in order]
+        text = f"{{{position}}}" if order == tuple(range(len(order))) else f"{{{position}}}.transpose({order})"
+        split = len(shape) - plan.inner if not extra else plan.batch + plan.inner
+        parts = shape[: plan.batch], shape[plan.batch : split], shape[split:]
+        wanted = ((math.prod(parts[0]),) if plan.batch else ()) + tuple(math.prod(part) for part in parts[1:])
+        texts.append(text if tuple(shape) == wanted else f"{text}.reshape({wanted})")
+        shapes.append(parts)
+    produced = (*shapes[0][0], *shapes[0][1], *shapes[1][2])
+    text = f"np.matmul({texts[0]}, {texts[1]})"
+    if plan.batch > 1 or len(shapes[0][1]) != 1 or len(shapes[1][2]) != 1:
+        text += f".reshape({produced})"
+    if plan.order_out != tuple(range(len(produced))):
+        text += f".transpose({plan.order_out})"
+    return text
 
 
 def _dtype_text(op: Operation) -> str:
