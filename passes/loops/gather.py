@@ -17,7 +17,9 @@ from .draft import Draft, scans
 class GatherFactors(Pass):
     """((carry * x) / y) * z -> carry * (x / y * z) in the steps of a `control.scan`, in derivatives.
 
-    Where x, y and z do not depend on the carry, `hoist-loops` then multiplies them for all steps at once.
+    Where x, y and z do not depend on the carry, `hoist-loops` then multiplies them for all steps at once. The
+    concatenation of such products is the product of two concatenations, one of them of what does not depend on the
+    carry.
 
     As many roundings as before; the intermediate products are others, and so is what overflows.
     """
@@ -64,6 +66,8 @@ def _factors(op: Operation, known: set[Value]) -> tuple[Value, Value] | None:
 
 def _gathered(op: Operation, known: set[Value], body: Graph) -> Value | None:
     """The product of something with one known value, where ``op`` multiplies it with two, one after the other."""
+    if op.name == "tensor.concatenate":
+        return _concatenated(op, known, body)
     outer = _factors(op, known)
     if outer is None or not body.has_one_use(outer[0]):
         return None
@@ -80,3 +84,17 @@ def _gathered(op: Operation, known: set[Value], body: Graph) -> Value | None:
     if names == ("tensor.div", "tensor.mul"):
         return b.mul(value, b.div(second, first))
     return b.div(value, b.mul(first, second))
+
+
+def _concatenated(op: Operation, known: set[Value], body: Graph) -> Value | None:
+    """A concatenation of products with known values, as one product."""
+    parts = [_factors(value.owner, known) for value in op.operands]
+    if any(value.owner.name != "tensor.mul" or not body.has_one_use(value) for value in op.operands):
+        return None
+    b, axis = Builder(body, op, op.location), op.attributes["axis"]
+    found = [part for part in parts if part is not None]
+    if len(found) < max(len(parts), 2):
+        return None
+    values, factors = (b.concatenate(*each, axis=axis) for each in zip(*found, strict=True))
+    product: Value = b.mul(values, factors)
+    return product

@@ -5,6 +5,9 @@ from .canonicalize import Canonicalize
 from .cse import CSE
 from .dce import DCE
 from .fold import Fold
+from .reassociate import Reassociate
+from .slices import MergeSlices
+from .strength import StrengthReduce
 
 
 def simplification(function: str = "") -> tuple[Pass, ...]:
@@ -12,4 +15,4 @@ def simplification(function: str = "") -> tuple[Pass, ...]:
     return Canonicalize(function), Fold(function), CSE(function), DCE(function)
 
 
-__all__ = ["CSE", "DCE", "Canonicalize", "Fold", "simplification"]
+__all__ = ["CSE", "DCE", "Canonicalize", "Fold", "MergeSlices", "Reassociate", "StrengthReduce", "simplification"]

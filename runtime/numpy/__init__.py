@@ -24,7 +24,7 @@ class NumPyBackend:
     name = "numpy"
     pipeline = (
         "expand-ad,inline{custom=true},drop-stop-gradient,dce,"
-        "fixpoint(canonicalize,fold,cse,dce,tidy-loops,gather-factors,hoist-loops,sink-loops)"
+        "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,tidy-loops,gather-factors,hoist-loops,sink-loops)"
     )
 
     @property
