@@ -1,6 +1,7 @@
 """Simplification: canonicalize, fold, cse, dce. `simplification` is the usual round of them."""
 
 from ..manager import Pass
+from . import scaling
 from .canonicalize import Canonicalize
 from .cse import CSE
 from .dce import DCE
@@ -15,4 +16,14 @@ def simplification(function: str = "") -> tuple[Pass, ...]:
     return Canonicalize(function), Fold(function), CSE(function), DCE(function)
 
 
-__all__ = ["CSE", "DCE", "Canonicalize", "Fold", "MergeSlices", "Reassociate", "StrengthReduce", "simplification"]
+__all__ = [
+    "CSE",
+    "DCE",
+    "Canonicalize",
+    "Fold",
+    "MergeSlices",
+    "Reassociate",
+    "StrengthReduce",
+    "scaling",
+    "simplification",
+]

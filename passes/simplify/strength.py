@@ -1,4 +1,4 @@
-"""strength-reduce: powers as products and roots, once no derivative is taken any more.
+"""strength-reduce: cheaper operations, once no derivative is taken any more.
 
 A derivative of x ** 3 is better taken as such; its program shares the square of x with that of x ** 3 afterwards.
 """
@@ -26,12 +26,12 @@ _TYPES: Final = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 @register_pass("strength-reduce")
 @dataclass(frozen=True)
 class StrengthReduce(Pass):
-    """Powers with small constant exponents become products and roots.
+    """Powers with small constant exponents become products and roots; constant factors go where arrays are small.
 
     Error bounds, in units u of rounding (half an ulp): 2 u for x ** 3 and x ** -2, 3 u for x ** 4, as of a power
     function with an error below one or two ulp; 1 u for the root, 2 u for x ** 1.5 and x ** -0.5. Where x * x is below
-    the smallest normal number, so is what it is a factor of, or 1 / (x * x) is at the end of the range. Roots are taken of what is known not to be negative alone: of -0.0 and of -inf they differ
-    from powers.
+    the smallest normal number, so is what it is a factor of, or 1 / (x * x) is at the end of the range. Roots are taken
+    of what is known not to be negative alone: of -0.0 and of -inf they differ from powers.
     """
 
     function: str = ""

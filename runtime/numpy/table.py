@@ -7,6 +7,7 @@ meaning, or calls the reference meaning where that is more than one function.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from ...ir.types import COMPLEX, DTYPE_NAMES
 from ...ops.contraction import parse_spec, plan_of
 from ..support import Support, SupportTable
 from .control import CONTROL
+
+Ints = tuple[int, ...]
 
 #: Text with ``{0}``, ``{1}``, ... for operands, or what gives it (None: use the reference meaning).
 Template = str | Callable[[Operation], str | None] | None
@@ -76,6 +79,23 @@ def _mul_no_nan(x: Any, y: Any) -> Any:
     if not np.isfinite(np.add.reduce(product, axis=None)):
         np.copyto(product, 0, where=np.equal(x, 0))
     return product
+
+
+def _pad(x: Any, low: Ints, high: Ints, interior: Ints) -> Any:
+    """Zeros, and the operand among them."""
+    shape, place = _padded(x.shape, low, high, interior)
+    result = np.zeros(shape, x.dtype)
+    result[place] = x
+    return result
+
+
+@functools.lru_cache(maxsize=4096)
+def _padded(shape: Ints, low: Ints, high: Ints, interior: Ints) -> tuple[Ints, tuple[slice, ...]]:
+    """The padded shape, and where in it the operand is."""
+    steps = tuple(between + 1 for between in interior)
+    inner = [max((size - 1) * step + 1, 0) if size else 0 for size, step in zip(shape, steps, strict=True)]
+    padded = tuple(a + n + z for a, n, z in zip(low, inner, high, strict=True))
+    return padded, tuple(slice(a, a + n, step) for a, n, step in zip(low, inner, steps, strict=True))
 
 
 def _reduction(ufunc: str) -> Template:
@@ -216,6 +236,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.reverse": Lowering(_reverse, view=True),
     "tensor.concatenate": Lowering(_concatenate),
     "tensor.gather": Lowering(_gather),
+    "tensor.pad": Lowering(kernel=_pad),
     "tensor.contract": Lowering(_contract),
     "tensor.convert": Lowering(lambda op: f"{{0}}.astype({_dtype_text(op)})"),
     "ad.barrier": Lowering("{0}", view=True),

@@ -1,4 +1,4 @@
-"""canonicalize: every pattern is shown by a FileCheck test, and none changes a value."""
+"""canonicalize and strength-reduce: every pattern is shown by a FileCheck test, and none changes a value."""
 
 from __future__ import annotations
 
@@ -12,21 +12,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mixad.ir import Graph, TensorType, parse_module
+from mixad.ir.rewriting import PatternTable
 from mixad.passes import PassManager
+from mixad.passes.simplify import strength
 from mixad.passes.simplify.patterns import exactly, table
 from mixad.runtime.reference import interpret
 
-FILES = sorted((Path(__file__).parents[1] / "filecheck").glob("canonicalize-*.mix"))
+CANONICALIZE = sorted((Path(__file__).parents[1] / "filecheck").glob("canonicalize-*.mix"))
+STRENGTH_REDUCE = sorted((Path(__file__).parents[1] / "filecheck").glob("strength-reduce*.mix"))
+FILES = [*CANONICALIZE, *STRENGTH_REDUCE]
 #: Zeros of both signs, infinities, NaN, the largest and smallest numbers, and ordinary ones.
 #: Patterns that arrange the terms and factors of sums anew.
-REARRANGED = re.compile("canonicalize-(sum|scale|contract)-")
+REARRANGED = re.compile("canonicalize-(sum|contract)-|strength-reduce")
 NUMBERS = [0.0, -0.0, 1.0, -1.0, 2.0, 0.3, -7.5, np.inf, -np.inf, np.nan, 1e-3, 40.0]
 
 
-def test_every_pattern_has_a_filecheck_test() -> None:
+def pass_of(file: Path) -> str:
+    return "canonicalize" if file in CANONICALIZE else "strength-reduce"
+
+
+@pytest.mark.parametrize(("files", "table"), [(CANONICALIZE, table), (STRENGTH_REDUCE, strength.table)])
+def test_every_pattern_has_a_filecheck_test(files: list[Path], table: PatternTable) -> None:
     seen: set[str] = set()
-    for file in FILES:
-        log = PassManager("canonicalize").run(parse_module(file.read_text(), file.name))
+    for file in files:
+        log = PassManager(pass_of(file)).run(parse_module(file.read_text(), file.name))
         seen |= set(log.records[0].statistics)
     patterns = {pattern.__name__.replace("_", "-") for each in table.patterns().values() for pattern in each}
     assert patterns - seen == set()
@@ -36,7 +45,7 @@ def test_every_pattern_has_a_filecheck_test() -> None:
 def test_values_stay(file: Path) -> None:
     text = file.read_text()
     before, after = parse_module(text, file.name), parse_module(text, file.name)
-    PassManager("canonicalize").run(after)
+    PassManager(pass_of(file)).run(after)
     # In derivatives the sign of a zero means nothing; NumPy's sum of no -0.0 but one is 0.0.
     signs_matter = not ("loc(" in text or "mul_no_nan" in text or "axes = []" in text)
     for arrays in inputs(before.entry):
