@@ -93,6 +93,7 @@ class CheckingBackend:
     kinds: tuple[str, ...]
     name = "checking"
     pipeline = "keep-values,expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
+    lowering = ""
 
     @property
     def support(self) -> SupportTable:

@@ -7,18 +7,21 @@ import math
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ..ir.builder import Builder
 from ..ir.errors import ShapeConstraint
-from ..ir.graph import Value
+from ..ir.graph import Operation, Value
 from ..ir.types import FLOATING, TensorType
 from .definition import Array, Op, operation, sample
 from .elementwise import NUMERIC, check_dtype
 from .reductions import widened
 from .shape import check_same_dtype
+
+#: The operations that sum products.
+PRODUCTS: Final = frozenset(("tensor.contract", "ad.contract_no_nan"))
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,19 @@ def parse_spec(spec: str) -> Labels:
     return Labels(x, y, out)
 
 
+def multiply_adds(op: Operation) -> int:
+    """The points of a contraction's iteration space; 0 for any other operation."""
+    if op.name not in PRODUCTS:
+        return 0
+    labels = parse_spec(op.attributes["spec"])
+    sizes: dict[str, int] = {}
+    for names, value in zip((labels.x, labels.y), op.operands, strict=True):
+        sizes.update(zip(names, value.type.shape, strict=True))
+    return math.prod(sizes.values())
+
+
 @dataclass(frozen=True)
-class Plan:
+class _Plan:
     """How a contraction becomes one batched matrix product of (batch, rows, inner) and (batch, inner,
     columns): axes to sum first, axes of each operand in order, and the order of the result's axes."""
 
@@ -70,8 +84,7 @@ class Plan:
 
 
 @functools.lru_cache(maxsize=4096)
-def plan_of(spec: str) -> Plan:
-    """How the contraction ``spec`` becomes one batched matrix product."""
+def _plan(spec: str) -> _Plan:
     labels = parse_spec(spec)
     x = "".join(label for label in labels.x if label in labels.y + labels.out)
     y = "".join(label for label in labels.y if label in labels.x + labels.out)
@@ -80,7 +93,7 @@ def plan_of(spec: str) -> Plan:
     rows = "".join(label for label in labels.out if label in x and label not in y)
     columns = "".join(label for label in labels.out if label in y and label not in x)
     produced = batch + rows + columns
-    return Plan(
+    return _Plan(
         sum_x=tuple(axis for axis, label in enumerate(labels.x) if label not in x),
         sum_y=tuple(axis for axis, label in enumerate(labels.y) if label not in y),
         order_x=tuple(x.index(label) for label in batch + rows + inner),
@@ -95,7 +108,7 @@ def _sum(x: Array, axes: tuple[int, ...]) -> Array:
     return np.asarray(np.sum(x, axis=axes, dtype=x.dtype)) if axes else x
 
 
-def _product(x: Array, y: Array, plan: Plan) -> Array:
+def _product(x: Array, y: Array, plan: _Plan) -> Array:
     """The product of operands whose axes are in order, with result axes (batch, rows, columns)."""
     batch = x.shape[: plan.batch]
     rows, columns = x.shape[plan.batch : x.ndim - plan.inner], y.shape[plan.batch + plan.inner :]
@@ -172,7 +185,7 @@ class Contract(Op):
 
     @staticmethod
     def evaluate(x: Array, y: Array, *, spec: str) -> Any:
-        plan = plan_of(spec)
+        plan = _plan(spec)
         left = _sum(widened(x), plan.sum_x).transpose(plan.order_x)
         right = _sum(widened(y), plan.sum_y).transpose(plan.order_y)
         return _product(left, right, plan).transpose(plan.order_out).astype(x.dtype, copy=False)

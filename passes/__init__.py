@@ -1,6 +1,6 @@
 """How a program changes: passes, and the manager that runs pipelines of them."""
 
-from . import ad, inline, loops, simplify
+from . import ad, inline, loops, lower, simplify
 from .manager import Instrument, Pass, PassLog, PassManager, PassRecord, register_pass, registered_passes
 from .pipeline import parse_pipeline
 from .simplify import simplification
@@ -14,6 +14,7 @@ __all__ = [
     "ad",
     "inline",
     "loops",
+    "lower",
     "parse_pipeline",
     "register_pass",
     "registered_passes",

@@ -23,7 +23,11 @@ class Backend(Protocol):
 
     @property
     def pipeline(self) -> str:
-        """The passes from a traced module to one that `lower` takes."""
+        """The passes from a traced module to a simplified one, in which every target's operations are arrays'."""
+
+    @property
+    def lowering(self) -> str:
+        """The passes from there to what `lower` takes; empty where that is the same."""
 
     def lower(self, graph: Graph, module: Module, annotate: bool = False) -> Program:
         """Make the program of one function of ``module``; with ``annotate`` the source names operations and user's

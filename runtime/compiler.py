@@ -70,16 +70,21 @@ def epoch() -> object:
     return _epochs[-1] if _epochs else None
 
 
+def passes_of(backend: Backend, extra_passes: str = "") -> str:
+    """All that ``backend`` does to a module, as a pipeline."""
+    return ",".join(filter(None, (backend.pipeline, extra_passes, backend.lowering)))
+
+
 def compile_module(module: Module, backend: Backend, extra_passes: str = "") -> dict[str, Program]:
     """Compile a module, which is used up; returns the program of each function that
     is left of it and that no other one uses.
 
-    ``extra_passes`` run behind the backend's own. Raises `UnsupportedOperationError` or `UnsupportedOrderError`
-    where the backend's table does not have what the program needs.
+    ``extra_passes`` run behind the backend's own and before its lowering. Raises `UnsupportedOperationError` or
+    `UnsupportedOrderError` where the backend's table does not have what the program needs.
     """
     if _stand_in is not None:
         backend = _stand_in[1]
-    pipeline = ",".join(filter(None, (backend.pipeline, extra_passes)))
+    pipeline = passes_of(backend, extra_passes)
     observers = [observer for factory in list(_factories) if (observer := factory()) is not None]
     for observer in observers:
         observer.start(module, pipeline)

@@ -15,6 +15,7 @@ from ..ir.graph import Graph, Operation, Value
 from ..ir.module import Module
 from ..ops.control import COND, SCAN, SWEEPS, WHILE
 from ..ops.definition import Rules
+from ..ops.kernel import FUSED
 
 
 def evaluate_operation(op: Operation, operands: Sequence[Any], module: Module | None = None) -> tuple[Any, ...]:
@@ -102,4 +103,8 @@ def _sweeps(op: Operation, operands: Sequence[Any], module: Module) -> tuple[Any
             return tuple(stop.value[i] for i in op.attributes["wanted"])
 
 
-_CONTROL = {COND.name: _cond, SCAN.name: _scan, SWEEPS.name: _sweeps, WHILE.name: _while}
+def _fused(op: Operation, operands: Sequence[Any], module: Module) -> tuple[Any, ...]:
+    return interpret(op.regions[0], *operands, module=module)
+
+
+_CONTROL = {FUSED.name: _fused, COND.name: _cond, SCAN.name: _scan, SWEEPS.name: _sweeps, WHILE.name: _while}

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..ir.errors import UnsupportedOperationError, UnsupportedOrderError
-from ..ir.graph import Operation
+from ..ir.graph import Graph, Operation
 from ..ir.module import Module
 from ..ir.types import DTYPE_NAMES
 from ..ops.definition import Rules
@@ -68,8 +68,13 @@ class SupportTable(Mapping[str, Support]):
         """Raise `UnsupportedOperationError` or `UnsupportedOrderError` for the first operation of the
         module that the backend does not run, naming operation, backend, order and the user's line."""
         for graph in module:
-            for op in graph:
-                self._check_operation(op)
+            self._check_graph(graph)
+
+    def _check_graph(self, graph: Graph) -> None:
+        for op in graph:
+            self._check_operation(op)
+            for region in op.regions:
+                self._check_graph(region)
 
     def _check_operation(self, op: Operation) -> None:
         row = self._rows.get(op.name)

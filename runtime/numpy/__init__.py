@@ -14,7 +14,9 @@ from ...ir.module import Module
 from ..backend import register_backend
 from ..program import Program
 from ..support import SupportTable
+from . import blocks as _blocks  # noqa: F401  writes kernels
 from .codegen import Codegen
+from .pool import Kernel, one_blas_thread
 from .table import support_table
 
 
@@ -24,8 +26,10 @@ class NumPyBackend:
     name = "numpy"
     pipeline = (
         "expand-ad,inline{custom=true},drop-stop-gradient,dce,"
-        "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,tidy-loops,gather-factors,hoist-loops,sink-loops)"
+        "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,"
+        "tidy-loops,gather-factors,hoist-loops,sink-loops)"
     )
+    lowering = "fuse,layout,tile"
 
     @property
     def support(self) -> SupportTable:
@@ -40,9 +44,12 @@ class NumPyBackend:
         code = compile(source, filename, "exec")
         namespace: dict[str, Any] = codegen.namespace
         exec(code, namespace)
+        for name, (functions, rest) in codegen.kernels.items():
+            blocks, *left = (namespace[function] for function in functions)
+            namespace[name] = Kernel(blocks, left[0] if left else None, *rest)
         if annotate:
             linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        return Program(_quiet(namespace["program"]), source, self.name)
+        return Program(_quiet(namespace["program"], codegen.calls_blas), source, self.name)
 
 
 @functools.lru_cache(maxsize=1)
@@ -50,16 +57,20 @@ def _support_of(operations: int) -> SupportTable:
     return support_table()
 
 
-def _quiet(function: Any) -> Any:
+def _quiet(function: Any, calls_blas: bool) -> Any:
     """Run ``function`` without NumPy's floating-point warnings: a derivative passes through infinities that
-    the function itself does not show."""
+    the function itself does not show. BLAS is held to one thread where it would take several."""
     errstate = np.errstate
 
     def run(*arrays: Any) -> Any:
         with errstate(all="ignore"):
             return function(*arrays)
 
-    return run
+    def run_in_one_thread(*arrays: Any) -> Any:
+        with errstate(all="ignore"), one_blas_thread():
+            return function(*arrays)
+
+    return run_in_one_thread if calls_blas else run
 
 
 NUMPY = NumPyBackend()

@@ -17,12 +17,16 @@ from ...ir.attributes import Dense
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import bfloat16
+from ...ops.contraction import multiply_adds
 from ...ops.definition import Rules
+from ...ops.kernel import FUSED
 from .control import CONTROL
-from .table import LOWERINGS, Lowering, template_into, template_of
+from .table import LOWERINGS, Lowering, into_of, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
+#: BLAS takes several threads for products of as many multiply-adds, or not much more.
+THREADED_FROM: Final = 1 << 14
 _PLAIN: Final = Lowering()
 
 
@@ -37,6 +41,10 @@ class Codegen:
         self.namespace: dict[str, Any] = {"np": np, "bfloat16": bfloat16.type} if outer is None else outer.namespace
         self.sources: list[str] = [] if outer is None else outer.sources
         self.functions: dict[str, str] = {} if outer is None else outer.functions
+        #: What runs a kernel, by name: the functions for a block and for what is left, and what `Kernel` takes besides.
+        self.kernels: dict[str, tuple[list[str], tuple[Any, ...]]] = {} if outer is None else outer.kernels
+        #: Functions whose statements stand within others.
+        self.bodies: list[Graph] = [] if outer is None else outer.bodies
         self.lines: list[str] = []
         self._numbers = itertools.count(1)
         #: The variable that holds a value at its full shape.
@@ -58,6 +66,13 @@ class Codegen:
         self.sources.append(self._function("program", self._results))
         return "\n\n".join(self.sources)
 
+    @property
+    def calls_blas(self) -> bool:
+        """Whether the program has a product for which BLAS takes several threads."""
+        graphs = [self.graph, *(self.module[name] for name in self.functions), *self.bodies]
+        regions = [region for graph in graphs for op in graph for region in op.regions]
+        return any(multiply_adds(op) >= THREADED_FROM for graph in (*graphs, *regions) for op in graph)
+
     def inner(self, name: str) -> str:
         """The Python name of a function of the module, which is written before this one."""
         if name not in self.functions:
@@ -69,6 +84,7 @@ class Codegen:
     def within(self, graph: Graph, inputs: Sequence[str]) -> Codegen:
         """What writes a function's statements into this one, where its inputs have the names ``inputs``."""
         inner = Codegen(graph, self.module, self.annotate, self)
+        self.bodies.append(graph)
         inner._numbers = self._numbers
         inner.names = dict(zip(graph.inputs, inputs, strict=True))
         return inner
@@ -153,7 +169,8 @@ class Codegen:
             self._broadcast(op)
         elif op.name in CONTROL:
             CONTROL[op.name](self, op)
-            self._borrowed.update(op.results)
+            if op.definition is not FUSED:
+                self._borrowed.update(op.results)
         else:
             self._general(op)
 
@@ -194,10 +211,9 @@ class Codegen:
                 operands = self._broadcasting(op)
             else:
                 operands = [self.full(value) for value in op.operands]
+            if self._write(op, operands):
+                return
             expression = template.format(*operands)
-            if op.results[0] in self.destinations and (into := template_into(op)) is not None:
-                expression = into.format(*operands, out=self.destinations[op.result])
-                self.written.add(op.result)
         targets = []
         for result in op.results:
             self.names[result] = self.fresh()
@@ -205,6 +221,18 @@ class Codegen:
         self.lines.append(f"{', '.join(targets)} = {expression}")
         if lowering.view:
             self._storage[op.result] = self._root(op.operands[0])
+
+    def _write(self, op: Operation, operands: Sequence[str]) -> bool:
+        """Write a result to where it is to be, if that can be done without a copy and is the faster way: small products
+        of matrices are faster as arrays of their own."""
+        target = self.destinations.get(op.results[0])
+        into = into_of(op) if target and op.name != "tensor.contract" else None
+        if target is None or into is None:
+            return False
+        self.lines.append(into.format(*operands, out=target))
+        self.names[op.result] = target
+        self.written.add(op.result)
+        return True
 
     # --- memory ----------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ meaning, or calls the reference meaning where that is more than one function.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +17,7 @@ import numpy as np
 from ...ir.definition import registered
 from ...ir.graph import Operation
 from ...ir.types import COMPLEX, DTYPE_NAMES
-from ...ops.contraction import parse_spec, plan_of
+from ...ops.contraction import parse_spec
 from ..support import Support, SupportTable
 from .control import CONTROL
 
@@ -31,11 +30,13 @@ Template = str | Callable[[Operation], str | None] | None
 @dataclass(frozen=True)
 class Lowering:
     """One row: how the operation is written. ``view`` where the result shares the operand's memory. ``kernel`` is
-    called where there is no template, in place of the reference meaning."""
+    called where there is no template, in place of the reference meaning. ``into`` writes the result to ``{out}``; a
+    NumPy function that is the reference meaning does without being told."""
 
     template: Template = None
     view: bool = False
     kernel: Callable[..., Any] | None = None
+    into: Template = None
 
 
 def template_of(op: Operation) -> str | None:
@@ -49,33 +50,26 @@ def template_of(op: Operation) -> str | None:
     return None
 
 
-def template_into(op: Operation) -> str | None:
-    """The code of one operation that writes its result into the array ``{out}``; None where it makes one itself."""
-    text, meaning = template_of(op), op.definition.rules.evaluate
-    if text is None:
-        return None
-    if op.name in ("tensor.contract", "tensor.concatenate"):
-        return f"{text[:-1]}, {{out}})" if text.endswith(")") and (".dot(" in text or "concatenate(" in text) else None
-    name = _UFUNCS.get(op.name) or (
-        meaning.__name__ if op.name not in LOWERINGS and isinstance(meaning, np.ufunc) else ""
-    )
-    operands = ", ".join(f"{{{index}}}" for index in range(len(op.operands)))
-    return f"np.{name}({operands}, {{out}})" if name else None
+def into_of(op: Operation) -> str | None:
+    """The code of one operation whose result goes to memory that is there, ``{out}``; None where nothing writes so."""
+    row = LOWERINGS.get(op.name, Lowering())
+    if row.into is not None:
+        return row.into(op) if callable(row.into) else row.into
+    meaning = op.definition.rules.evaluate
+    if isinstance(meaning, np.ufunc):
+        return f"np.{meaning.__name__}({', '.join(f'{{{index}}}' for index in range(meaning.nin))}, out={{out}})"
+    return None
 
 
-#: What the operators are as functions.
-_UFUNCS: Final = {
-    "tensor.neg": "negative",
-    "tensor.add": "add",
-    "tensor.sub": "subtract",
-    "tensor.mul": "multiply",
-    "tensor.div": "divide",
-}
+def is_view(op: Operation) -> bool:
+    """Whether the result may show the first operand's memory."""
+    row = LOWERINGS.get(op.name)
+    return op.name == "tensor.broadcast_in_dim" or (row is not None and row.view)
 
 
-def _mul_no_nan(x: Any, y: Any) -> Any:
+def _mul_no_nan(x: Any, y: Any, out: Any = None) -> Any:
     """The product, mended only where it has to be: a finite sum shows that nothing is NaN or infinite."""
-    product = np.asarray(x * y)
+    product = np.asarray(np.multiply(x, y, out))
     if not np.isfinite(np.add.reduce(product, axis=None)):
         np.copyto(product, 0, where=np.equal(x, 0))
     return product
@@ -116,7 +110,31 @@ def _reduction(ufunc: str) -> Template:
     return template
 
 
+def _into_call(template: Template) -> Template:
+    """A call like the template's with one more argument, ``out``."""
+
+    def into(op: Operation) -> str | None:
+        text = template(op) if callable(template) else template
+        return None if text is None or not op.result.type.rank else f"{text[:-1]}, out={{out}})"
+
+    return into
+
+
 _DIRECTIONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+_COMPARISONS: Final = {
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+
+
+def _compare_into(op: Operation) -> str:
+    return f"np.{_COMPARISONS[op.attributes['direction']]}({{0}}, {{1}}, out={{out}})"
 
 
 def _compare(op: Operation) -> str:
@@ -153,9 +171,21 @@ def _reverse(op: Operation) -> str:
     return "{0}[" + ", ".join("::-1" if axis in axes else ":" for axis in range(op.result.type.rank)) + "]"
 
 
+def _pad_into(op: Operation) -> str | None:
+    """Zeros, and the operand between them; None where elements are cut off."""
+    a, shape = op.attributes, op.operands[0].type.shape
+    if min((*a["low"], *a["high"], *a["interior"]), default=0) < 0 or not op.operands[0].type.size:
+        return None
+    parts = []
+    for low, gap, size, whole in zip(a["low"], a["interior"], shape, op.result.type.shape, strict=True):
+        stop = low + (size - 1) * (gap + 1) + 1
+        parts.append(":" if size == whole else f"{low}:{stop}" + (f":{gap + 1}" if gap else ""))
+    return f"{{out}}.fill(0); {{out}}[{', '.join(parts)}] = {{0}}" if parts else None
+
+
 def _concatenate(op: Operation) -> str:
     operands = ", ".join(f"{{{index}}}" for index in range(len(op.operands)))
-    return f"np.concatenate(({operands},), {op.attributes['axis']})"
+    return f"np.concatenate(({operands},), axis={op.attributes['axis']})"
 
 
 def _gather(op: Operation) -> str | None:
@@ -165,53 +195,74 @@ def _gather(op: Operation) -> str | None:
     return "{0}[" + ", ".join(f"{{{index + 1}}}" for index in range(len(axes))) + "]"
 
 
-def _contract(op: Operation) -> str | None:
-    """A product that BLAS takes as it is, of vectors and matrices; a batch of them; the product of all with all."""
+def _factors(op: Operation) -> tuple[str, str, tuple[int, ...]] | None:
+    """The two operands of a product that BLAS takes as it is, transposed where that costs nothing, and the order in
+    which the product's axes are the result's: of vectors and matrices, or of stacks of matrices."""
     if op.operands[0].type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):
         return None
     labels = parse_spec(op.attributes["spec"])
-    left, right, out = labels.x, labels.y, labels.out
-    shared = set(left) & set(right)
-    if len(left) == len(right) == 1 and not shared:
-        return "{0}[:, None] * {1}" if out == left + right else "{0} * {1}[:, None]"
-    free = [each for each in left + right if each not in shared]
-    if len(left) not in (1, 2) or len(right) not in (1, 2) or len(shared) != 1 or sorted(out) != sorted(free):
-        return _batched_contract(op)
-    (label,) = shared
-    if list(out) != free or (len(left + right) == 3 and (left[-1] != label or right[0] != label)):
-        left, right, first, second = right, left, "{1}", "{0}"
-    else:
-        first, second = "{0}", "{1}"
-    first = first if left[-1] == label else f"{first}.T"
-    second = second if right[0] == label else f"{second}.T"
-    return f"{first}.dot({second})"
-
-
-def _batched_contract(op: Operation) -> str | None:
-    """One product of stacks of matrices, rearranged where that is needed."""
-    plan = plan_of(op.attributes["spec"])
-    if plan.sum_x or plan.sum_y or not plan.inner:
+    stacked = [label for label in labels.out if label in labels.x and label in labels.y]
+    inner = [label for label in labels.x if label in labels.y and label not in labels.out]
+    rows = [label for label in labels.x if label not in labels.y]
+    columns = [label for label in labels.y if label not in labels.x]
+    if len(inner) != 1 or len(rows) > 1 or len(columns) > 1 or not set(rows + columns) <= set(labels.out):
         return None
-    texts, shapes = [], []
-    for position, (order, extra) in enumerate(((plan.order_x, 0), (plan.order_y, 1))):
-        shape = [op.operands[position].type.shape[axis] for axis in order]
-        text = f"{{{position}}}" if order == tuple(range(len(order))) else f"{{{position}}}.transpose({order})"
-        split = len(shape) - plan.inner if not extra else plan.batch + plan.inner
-        parts = shape[: plan.batch], shape[plan.batch : split], shape[split:]
-        wanted = ((math.prod(parts[0]),) if plan.batch else ()) + tuple(math.prod(part) for part in parts[1:])
-        texts.append(text if tuple(shape) == wanted else f"{text}.reshape({wanted})")
-        shapes.append(parts)
-    produced = (*shapes[0][0], *shapes[0][1], *shapes[1][2])
-    text = f"np.matmul({texts[0]}, {texts[1]})"
-    if plan.batch > 1 or len(shapes[0][1]) != 1 or len(shapes[1][2]) != 1:
-        text += f".reshape({produced})"
-    if plan.order_out != tuple(range(len(produced))):
-        text += f".transpose({plan.order_out})"
-    return text
+    if stacked and not (rows and columns):
+        return None
+    order = "".join(stacked + rows + columns)
+    first = _arranged("{0}", labels.x, "".join(stacked + rows + inner))
+    second = _arranged("{1}", labels.y, "".join(stacked + inner + columns))
+    if labels.out == "".join(stacked + columns + rows) != order:
+        order = labels.out
+        first, second = (
+            _arranged("{1}", labels.y, "".join(stacked + columns + inner)),
+            _arranged("{0}", labels.x, "".join(stacked + inner + rows)),
+        )
+    return first, second, tuple(order.index(label) for label in labels.out)
 
 
-def _dtype_text(op: Operation) -> str:
-    dtype = op.result.type.dtype
+def _arranged(operand: str, labels: str, order: str) -> str:
+    if labels == order:
+        return operand
+    if len(order) == 2:
+        return f"{operand}.T"
+    return f"{operand}.transpose({tuple(labels.index(label) for label in order)})"
+
+
+def _contract(op: Operation) -> str | None:
+    factors = _factors(op)
+    if factors is None:
+        return _outer(op)
+    first, second, order = factors
+    # The method has half the overhead of the operator, which small products notice.
+    ranks = sorted(value.type.rank for value in op.operands)
+    if ranks == [1, 2] and f"{first}{second}".count(".T"):
+        first, second = second.removesuffix(".T"), first.removesuffix(".T")
+    product = f"{first}.dot({second})" if ranks[1] <= 2 else f"{first} @ {second}"
+    return product if order == tuple(range(len(order))) else f"({product}).transpose({order})"
+
+
+def _outer(op: Operation) -> str | None:
+    """The product of two vectors, all with all."""
+    labels = parse_spec(op.attributes["spec"])
+    if len(labels.x) != 1 or len(labels.y) != 1 or len(labels.out) != 2 or op.result.type.dtype.itemsize == 2:
+        return None
+    return "{0}[:, None] * {1}" if labels.out == labels.x + labels.y else "{0} * {1}[:, None]"
+
+
+def _contract_into(op: Operation) -> str | None:
+    factors = _factors(op)
+    if factors is None or not op.result.type.rank:
+        return None
+    first, second, order = factors
+    target = "{out}"
+    if order != tuple(range(len(order))):
+        target += f".transpose({tuple(order.index(axis) for axis in range(len(order)))})"
+    return f"np.matmul({first}, {second}, out={target})"
+
+
+def dtype_text(dtype: np.dtype[Any]) -> str:
+    """How the generated source names an element type."""
     return "bfloat16" if DTYPE_NAMES[dtype] == "bf16" else f"np.{dtype.name if dtype.kind != 'b' else 'bool_'}"
 
 
@@ -221,24 +272,27 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.sub": Lowering(_arithmetic("-", but_for="b")),
     "tensor.mul": Lowering(_arithmetic("*", but_for="b")),
     "tensor.div": Lowering(_arithmetic("/", but_for="biu")),
-    "tensor.compare": Lowering(_compare),
+    "tensor.compare": Lowering(_compare, into=_compare_into),
     "tensor.logical_and": Lowering("{0} & {1}"),
     "tensor.logical_or": Lowering("{0} | {1}"),
     "tensor.logical_xor": Lowering("{0} ^ {1}"),
     "tensor.select": Lowering("np.where({0}, {1}, {2})"),
-    "tensor.reduce_sum": Lowering(_reduction("add")),
-    "tensor.reduce_prod": Lowering(_reduction("multiply")),
-    "tensor.reduce_max": Lowering(_reduction("maximum")),
-    "tensor.reduce_min": Lowering(_reduction("minimum")),
+    "tensor.reduce_sum": Lowering(_reduction("add"), into=_into_call(_reduction("add"))),
+    "tensor.reduce_prod": Lowering(_reduction("multiply"), into=_into_call(_reduction("multiply"))),
+    "tensor.reduce_max": Lowering(_reduction("maximum"), into=_into_call(_reduction("maximum"))),
+    "tensor.reduce_min": Lowering(_reduction("minimum"), into=_into_call(_reduction("minimum"))),
     "tensor.reshape": Lowering(lambda op: f"{{0}}.reshape({op.result.type.shape})", view=True),
     "tensor.transpose": Lowering(lambda op: f"{{0}}.transpose({op.attributes['permutation']})", view=True),
     "tensor.slice": Lowering(_slice, view=True),
     "tensor.reverse": Lowering(_reverse, view=True),
-    "tensor.concatenate": Lowering(_concatenate),
+    "tensor.concatenate": Lowering(_concatenate, into=_into_call(_concatenate)),
     "tensor.gather": Lowering(_gather),
-    "tensor.pad": Lowering(kernel=_pad),
-    "tensor.contract": Lowering(_contract),
-    "tensor.convert": Lowering(lambda op: f"{{0}}.astype({_dtype_text(op)})"),
+    "tensor.pad": Lowering(kernel=_pad, into=_pad_into),
+    "tensor.contract": Lowering(_contract, into=_contract_into),
+    "tensor.convert": Lowering(
+        lambda op: f"{{0}}.astype({dtype_text(op.result.type.dtype)})",
+        into="np.copyto({out}, {0}, casting='unsafe')",
+    ),
     "ad.barrier": Lowering("{0}", view=True),
     "ad.stop_gradient": Lowering("{0}", view=True),
     "ad.mul_no_nan": Lowering(kernel=_mul_no_nan),

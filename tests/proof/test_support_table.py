@@ -58,7 +58,7 @@ def _accepted_samples(definition, dtype):
 
 
 def test_every_operation_with_a_meaning_has_a_row_and_requests_have_none():
-    loops = {"control.cond", "control.scan", "control.sweeps", "control.while"}
+    loops = {"control.cond", "control.scan", "control.sweeps", "control.while", "kernel.fused"}
     assert set(TABLE) == loops | {name for name, definition in registered().items() if definition.rules is not None}
     assert all(row.dtypes and row.order == ANY_ORDER for row in TABLE.values())
 
@@ -165,6 +165,7 @@ class _Limited:
 
     name = "limited"
     pipeline = NUMPY.pipeline
+    lowering = NUMPY.lowering
     lower = staticmethod(NUMPY.lower)
 
     def __init__(self, **rows):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from ...ir import Operation
+from ...ops.contraction import PRODUCTS, multiply_adds, parse_spec
 
 #: Operations that move or make data, and compute nothing.
 MOVES: Final = frozenset(
@@ -40,7 +40,7 @@ def flops(op: Operation) -> int | None:
         return 0
     if op.definition.dialect in ("control", "ad") and not op.name.endswith("_no_nan"):
         return None
-    if op.name in ("tensor.contract", "ad.contract_no_nan"):
+    if op.name in PRODUCTS:
         return _contraction(op)
     read = max((value.type.size for value in op.operands[:1]), default=0)
     written = max((value.type.size for value in op.results), default=0)
@@ -50,9 +50,6 @@ def flops(op: Operation) -> int | None:
 
 
 def _contraction(op: Operation) -> int:
-    inputs, _, output = op.attributes["spec"].partition("->")
-    sizes: dict[str, int] = {}
-    for labels, value in zip(inputs.split(","), op.operands, strict=True):
-        sizes.update(zip(labels, value.type.shape, strict=True))
-    points = math.prod(sizes.values())
-    return points if set(sizes) <= set(output) else 2 * points
+    labels = parse_spec(op.attributes["spec"])
+    points = multiply_adds(op)
+    return points if set(labels.x + labels.y) <= set(labels.out) else 2 * points

@@ -1,0 +1,205 @@
+"""Generated Python for kernels: a loop over blocks whose intermediates stay in a cache.
+
+A kernel's region, cut to one block, is written like any program, with two differences: every result goes to memory that
+is there already (``out=``), scratch or the kernel's own results, and what blocks add up is added to a sum of the chunk.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...ir.graph import Operation, Value
+from ...ops.contraction import PRODUCTS
+from ...ops.kernel import FUSED, WHOLE, Fused
+from ...passes.lower.arena import Lifetime, assign
+from ...passes.lower.cut import cut
+from ...passes.lower.iteration import COMBINED
+from .codegen import Codegen
+from .control import CONTROL
+from .table import dtype_text, into_of, is_view, template_of
+
+
+def emit_kernel(codegen: Codegen, op: Operation) -> None:
+    """Write the function of a `kernel.fused`, and its call."""
+    fused = Fused(op)
+    number = len(codegen.kernels)
+    names, nbytes = [], 0
+    for points, suffix in ((fused.block, ""), (fused.extent % fused.block, "_rest")):
+        if points:
+            block = Block(codegen, fused, points)
+            names.append(f"kernel{number}{suffix}")
+            codegen.sources.append(block.function(names[-1]))
+            nbytes = max(nbytes, block.nbytes)
+    codegen.kernels[f"run{number}"] = names, (fused.extent, fused.block, fused.chunk, nbytes)
+    results = _allocate(codegen, op, fused)
+    arguments = ", ".join([*(codegen.full(value) for value in op.operands), *results])
+    codegen.lines.append(f"run{number}({arguments})")
+    for value, axis, name in zip(op.results, fused.results, results, strict=True):
+        if axis == WHOLE:
+            combine = COMBINED[fused.region.outputs[value.index].owner.name].__name__
+            codegen.lines.append(f"{name} = np.{combine}.reduce({name}, axis=0)")
+
+
+def _allocate(codegen: Codegen, op: Operation, fused: Fused) -> list[str]:
+    """Arrays for the results; for sums one of each chunk, filled with what a sum starts from."""
+    chunks = -(-fused.extent // fused.chunk)
+    names = []
+    for value, axis in zip(op.results, fused.results, strict=True):
+        name = codegen.names[value] = codegen.fresh()
+        dtype, shape = value.type.dtype, value.type.shape
+        if axis != WHOLE:
+            text = f"np.empty({shape}, {dtype_text(dtype)})"
+        else:
+            ufunc = COMBINED[fused.region.outputs[value.index].owner.name]
+            text = f"np.full({(chunks, *shape)}, {_start(ufunc, dtype)}, {dtype_text(dtype)})"
+        codegen.lines.append(f"{name} = {text}")
+        names.append(name)
+    return names
+
+
+def _start(ufunc: np.ufunc, dtype: np.dtype[Any]) -> str:
+    """What changes no result when it is combined."""
+    if ufunc is np.add:
+        return "0"
+    sign = -1 if ufunc is np.maximum else 1
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        return str(limits.min if sign < 0 else limits.max)
+    return "-np.inf" if sign < 0 else "np.inf"
+
+
+class Block(Codegen):
+    """Writes one block of a kernel."""
+
+    def __init__(self, outer: Codegen, fused: Fused, points: int) -> None:
+        super().__init__(cut(fused, points), outer.module, outer.annotate, outer)
+        self.fused = fused
+        self.points = points
+        self.nbytes = 0
+        self._steps = {op: step for step, op in enumerate(self.graph)}
+        self._last = self._find_last()
+        #: Values computed straight into a result, and the buffer of those in scratch memory.
+        self._outputs: dict[Value, int] = {}
+        for index, value in enumerate(self.graph.outputs):
+            self._outputs.setdefault(value, index)
+        self._buffer: dict[Value, int] = {}
+        self._buffers: list[tuple[Value, int, int]] = []
+        for index, (value, axis) in enumerate(zip(self.graph.inputs, fused.axes, strict=True)):
+            self.names[value] = f"a{index}" if axis == WHOLE else f"b{index}"
+
+    def function(self, name: str) -> str:
+        """The source of the kernel's loop."""
+        fused = self.fused
+        results = [f"{'s' if axis == WHOLE else 'r'}{index}" for index, axis in enumerate(fused.results)]
+        head = [f"{each} = {each}[chunk, ...]" for each in results if each[0] == "s"]
+        body = [
+            f"b{index} = {_part(f'a{index}', axis, self.points)}"
+            for index, axis in enumerate(fused.axes)
+            if axis != WHOLE
+        ]
+        body += [
+            f"o{index} = {_part(each, axis, self.points)}"
+            for index, (each, axis) in enumerate(zip(results, fused.results, strict=True))
+            if axis != WHOLE
+        ]
+        for op in self.graph:
+            start = len(self.lines)
+            self._operation(op)
+            for value in op.results:
+                if value in self._outputs:
+                    self._deliver(value, self._outputs[value])
+            if self.annotate and len(self.lines) > start:
+                self.lines[-1] += f"  # {op.name}"
+        head += self._scratch()
+        inputs = [f"a{index}" for index in range(len(fused.axes))]
+        arguments = ", ".join(["chunk", "start", "stop", "scratch", *inputs, *results])
+        loop = [f"for i in range(start, stop, {self.points}):", *(f"    {line}" for line in (*body, *self.lines))]
+        lines = "\n    ".join([f"# {fused.extent} points in blocks of {fused.block}", *head, *loop])
+        return f"def {name}({arguments}):\n    {lines}\n"
+
+    # --- results ---------------------------------------------------------------------------------
+
+    def _general(self, op: Operation) -> None:
+        template = into_of(op) if len(op.results) == 1 else None
+        if self._is_packed(op):
+            template = f"np.copyto({{out}}, {template_of(op)})"
+        if template is None:
+            super()._general(op)
+            return
+        value = op.result
+        if op.definition.rules.cls.elementwise:
+            operands = self._broadcasting(op)
+        else:
+            operands = [self.full(operand) for operand in op.operands]
+        index = self._outputs.get(value)
+        if index is not None and self.fused.results[index] != WHOLE:
+            name = f"o{index}"
+        else:
+            name = self._temporary(op)
+        self.lines.append(template.format(*operands, out=name))
+        self.names[value] = name
+
+    def _is_packed(self, op: Operation) -> bool:
+        """Whether an operand that the region transposes is brought into that order: where more than one operation
+        reads it, products aside, which BLAS takes in either order."""
+        if op.name != "tensor.transpose" or op.operands[0] not in self.graph.inputs:
+            return False
+        readers = [user for user, _ in self.graph.uses(op.result)]
+        return sum(user.name not in PRODUCTS for user in readers) > 1
+
+    def _deliver(self, value: Value, index: int) -> None:
+        """Bring a value to where the kernel returns it."""
+        name = self.full(value)
+        if self.fused.results[index] == WHOLE:
+            combine = COMBINED[value.owner.name].__name__
+            self.lines.append(f"np.{combine}(s{index}, {name}, out=s{index})")
+        elif name != f"o{index}":
+            self.lines.append(f"o{index}[...] = {name}")
+
+    # --- scratch memory --------------------------------------------------------------------------
+
+    def _find_last(self) -> dict[Value, int]:
+        """The last step that reads a value or something that shows its memory."""
+        last: dict[Value, int] = {}
+        for op, step in self._steps.items():
+            for value in op.operands:
+                last[value] = step
+                while is_view(value.owner) and not self._is_packed(value.owner):
+                    value = value.owner.operands[0]
+                    last[value] = step
+        return last
+
+    def _temporary(self, op: Operation) -> str:
+        """Scratch memory for a result: an operand's, where that is of one type and read for the last time."""
+        value, step = op.result, self._steps[op]
+        last = self._last.get(value, step)
+        if op.definition.rules.cls.elementwise:
+            for operand in op.operands:
+                number = self._buffer.get(operand)
+                if number is not None and operand.type is value.type:
+                    owner, first, end = self._buffers[number]
+                    if end == step:
+                        self._buffers[number] = (owner, first, max(last, step))
+                        self._buffer[value] = number
+                        return f"t{number}"
+        self._buffer[value] = len(self._buffers)
+        self._buffers.append((value, step, last))
+        return f"t{len(self._buffers) - 1}"
+
+    def _scratch(self) -> list[str]:
+        """The lines that lay out scratch memory."""
+        lifetimes = [Lifetime(first, last, value.type.nbytes) for value, first, last in self._buffers]
+        offsets, self.nbytes = assign(lifetimes)
+        return [
+            f"t{number} = np.ndarray({value.type.shape}, {dtype_text(value.type.dtype)}, scratch, {offset})"
+            for number, ((value, _, _), offset) in enumerate(zip(self._buffers, offsets, strict=True))
+        ]
+
+
+def _part(name: str, axis: int, points: int) -> str:
+    return f"{name}[{':, ' * axis}i:i + {points}]"
+
+
+CONTROL[FUSED.name] = emit_kernel

@@ -1,0 +1,154 @@
+"""Kernels on threads: results do not depend on how many, and what goes wrong is raised."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import mixad as mx
+import numpy as np
+import pytest
+from mixad.runtime.numpy import pool
+from mixad.runtime.numpy.pool import Kernel
+
+rng = np.random.default_rng(0)
+WEIGHTS = [rng.standard_normal((20, 20)) / 5 for _ in range(3)]
+POINTS = rng.standard_normal((7_001, 20))
+
+
+def loss(weights, x):
+    for weight in weights:
+        x = np.tanh(x @ weight)
+    return np.mean(np.where(x > 0, np.log(1 + np.abs(x)), np.sin(x) * x)) + np.max(x)
+
+
+def with_threads(monkeypatch, count):
+    pool.threads.cache_clear()
+    pool._workers.cache_clear()
+    monkeypatch.setenv(pool.VARIABLE, str(count))
+
+
+@pytest.fixture
+def three_threads(monkeypatch):
+    with_threads(monkeypatch, 3)
+    yield
+    pool.threads.cache_clear()
+    pool._workers.cache_clear()
+
+
+def bits(tree):
+    value, gradients = tree
+    return [np.asarray(each).tobytes() for each in (value, *gradients)]
+
+
+def test_results_are_bitwise_those_of_one_thread(monkeypatch):
+    try:
+        found = []
+        for count in (1, 2, 3, 8):
+            with_threads(monkeypatch, count)
+            assert pool.threads() == count
+            found.append(bits(mx.value_and_grad(loss)(WEIGHTS, POINTS)))
+        assert all(each == found[0] for each in found)
+    finally:
+        pool.threads.cache_clear()
+        pool._workers.cache_clear()
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_of_threads_names_the_variable(monkeypatch, text):
+    monkeypatch.setenv(pool.VARIABLE, text)
+    pool.threads.cache_clear()
+    with pytest.raises(ValueError, match=f"MIXAD_NUM_THREADS is '{text}'"):
+        pool.threads()
+    pool.threads.cache_clear()
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_an_error_in_any_chunk_is_raised_once_and_the_rest_is_left():
+    ran = []
+
+    def fail(number, start, stop, scratch):
+        ran.append(number)
+        if number == 1:
+            raise MemoryError(f"chunk {number}")
+
+    kernel = Kernel(fail, None, 64, 1, 4, 0)
+    for _ in range(20):
+        ran.clear()
+        with pytest.raises(MemoryError, match="chunk 1"):
+            kernel()
+        assert len(ran) == len(set(ran)) <= 16
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_every_chunk_runs_once_with_its_own_points_and_errors_are_quiet():
+    found = []
+
+    def note(number, start, stop, scratch):
+        found.append((number, start, stop, np.geterr()["divide"], scratch.nbytes >= 100, scratch.ctypes.data % 64))
+
+    rest = []
+    with np.errstate(all="ignore"):
+        Kernel(note, lambda *given: rest.append(given[:3]), 103, 5, 20, 100)()
+    assert sorted(found) == [(i, 20 * i, min(20 * i + 20, 100), "ignore", True, 0) for i in range(5)]
+    assert rest == [(5, 100, 103)]
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_kernels_of_several_callers_at_once():
+    function = mx.jit(mx.value_and_grad(loss))
+    wanted = bits(function(WEIGHTS, POINTS))
+    found = []
+    callers = [threading.Thread(target=lambda: found.append(bits(function(WEIGHTS, POINTS)))) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert found == [wanted] * 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_has_threads_of_its_own():
+    program = """
+import os, sys, warnings
+import numpy as np, mixad as mx
+warnings.simplefilter("ignore")
+x = np.linspace(0, 1, 300_000)
+f = mx.jit(mx.grad(lambda x: np.sum(np.sin(x) * x)))
+wanted = f(x)
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(f(x), wanted) else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, env={**os.environ, pool.VARIABLE: "3"})
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.asfortranarray(rng.standard_normal((300, 400))),
+        rng.standard_normal((600, 400))[::2],
+        rng.standard_normal((400, 300)).T,
+        np.broadcast_to(rng.standard_normal(400), (300, 400)),
+    ],
+    ids=["fortran", "strided", "transposed", "broadcast"],
+)
+def test_inputs_of_any_layout(x):
+    x = x.view()
+    x.flags.writeable = False
+    before = x.copy()
+    value, gradient = mx.value_and_grad(lambda x: np.sum(np.exp(-x * x) * np.sin(x)))(x)
+    np.testing.assert_allclose(value, np.sum(np.exp(-x * x) * np.sin(x)), rtol=1e-12)
+    np.testing.assert_allclose(gradient, np.exp(-x * x) * (np.cos(x) - 2 * x * np.sin(x)), rtol=1e-10, atol=1e-15)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_nan_infinity_and_signed_zero_pass_through_blocks():
+    x = np.linspace(-1, 1, 100_001)
+    x[[3, 50_000, 99_999]] = np.nan, -0.0, np.inf
+    value = mx.jit(lambda x: (np.max(x * 1.0 + 0), np.sum(np.abs(x) + x), x * 2 - x))(x)
+    with np.errstate(all="ignore"):
+        wanted = np.max(x), np.sum(np.abs(x) + x), x * 2 - x
+    for each, other in zip(value, wanted, strict=True):
+        np.testing.assert_array_equal(each, other)
