@@ -109,7 +109,7 @@ def _elementwise() -> list[str]:
 @table.pattern(*_elementwise())
 def repeat_late(op: Operation, b: Builder) -> Value | None:
     """An element-wise operation on values that repeat themselves along the same axes is done once, exactly."""
-    if all(value.owner.name == "tensor.constant" for value in op.operands) or len(op.results) != 1:
+    if not any(value.owner.name == "tensor.broadcast_in_dim" for value in op.operands) or len(op.results) != 1:
         return None
     axes = set.intersection(*(repeats(value) for value in op.operands))
     axes = {axis for axis in axes if op.result.type.shape[axis] > 1}

@@ -22,7 +22,7 @@ _DEPTH: Final = 4
 def scale_small(op: Operation, b: Builder) -> Value | None:
     """(x * y) * c -> x * (y * c) in derivatives, where y is repeated, or an operand of a contraction, and at most half
     as large as the product. Chains of products, quotients and contractions are looked through."""
-    if not rearrangeable(op) or not factor(op.operands[1]):
+    if not rearrangeable(op) or not op.result.type.size or not factor(op.operands[1]):
         return None
     return _scaled_inside(op.operands[0], op.operands[1], b, _DEPTH)
 
@@ -72,7 +72,7 @@ def _number(constant: Value) -> complex:
 def scale_after(op: Operation, b: Builder) -> Value | None:
     """A contraction of x * c, in derivatives, is multiplied by c behind it, where its result is at most half as large
     as x, and x * c is there for such contractions alone."""
-    if not rearrangeable(op):
+    if not rearrangeable(op) or not op.result.type.size:
         return None
     for position, x in enumerate(op.operands):
         product = defined_by(x, "tensor.mul")

@@ -66,6 +66,16 @@ def test_roots_are_powers(exponent: float, number: float) -> None:
     np.testing.assert_allclose(new, old, rtol=1e-15)
 
 
+@pytest.mark.parametrize("shapes", [((0, 3), (3, 2)), ((2, 0), (0, 3)), ((2, 3), (3, 0)), ((0, 0), (0, 0))])
+def test_factors_of_empty_arrays_settle(shapes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    left, right = (np.ones(shape) for shape in shapes)
+
+    def function(x: Any) -> Any:
+        return np.sum((0.5 * (0.3 * x) @ right) ** 3)
+
+    assert mx.jit(mx.grad(function))(left).shape == left.shape
+
+
 def test_a_cube_and_its_derivatives_share_the_square() -> None:
     value, gradient = mx.jit(mx.value_and_grad(lambda x: np.sum(x**3)))(np.array([2.0, -3.0]))
     assert value == -19.0
