@@ -119,11 +119,14 @@ class TracedArray:
         return int(self._decide(int, "the integer value"))
 
     def __int__(self) -> int:
-        if self.dtype.kind not in "iub":
-            self._no_number("int", "np.floor or .astype(int)")
+        """A decision, for floating-point values too: rounded towards zero they have no derivative to lose."""
+        if self.dtype.kind == "c":
+            self._no_number("int", "np.real first")
         return int(self._decide(int, "the integer value"))
 
     def __float__(self) -> float:
+        if self.dtype.kind in "iub":
+            return float(self._decide(float, "the value"))
         self._no_number(
             "float",
             "np.sin and the like in place of math.sin; to fill an array by z[i] = x, make it with mixad.numpy.zeros or "
@@ -131,6 +134,8 @@ class TracedArray:
         )
 
     def __complex__(self) -> complex:
+        if self.dtype.kind in "iub":
+            return complex(self._decide(complex, "the value"))
         self._no_number("complex", ".astype(complex)")
 
     def item(self, *args: Any) -> Any:

@@ -21,7 +21,7 @@ from .operands import as_traced, cast, emit, full, full_like, select, spread, tr
 from .ufuncs import COMPOSED, composes, elementwise
 
 
-def _loop(ufunc: np.ufunc, *args: Any) -> list[TracedArray]:
+def loop(ufunc: np.ufunc, *args: Any) -> list[TracedArray]:
     """The operands in the types of NumPy's loop and of one shape."""
     dtypes = loop_dtypes(ufunc, args)
     arrays = [cast(as_traced(x), dtype) for x, dtype in zip(args, dtypes, strict=False)]
@@ -57,18 +57,18 @@ def safe_sqrt(x: TracedArray) -> TracedArray:
 
 @composes(np.positive)
 def _positive(x: Any) -> TracedArray:
-    (x,) = _loop(np.positive, x)
+    (x,) = loop(np.positive, x)
     return TracedArray(x._trace, x._value)
 
 
 @composes(np.fabs)
 def _fabs(x: Any) -> TracedArray:
-    return emit("abs", *_loop(np.fabs, x))
+    return emit("abs", *loop(np.fabs, x))
 
 
 @composes(np.conjugate)
 def _conjugate(x: Any) -> TracedArray:
-    (x,) = _loop(np.conjugate, x)
+    (x,) = loop(np.conjugate, x)
     return emit("conj", x) if x.dtype.kind == "c" else TracedArray(x._trace, x._value)
 
 
@@ -103,20 +103,29 @@ def _isinf(x: Any) -> TracedArray:
 
 @composes(np.signbit)
 def _signbit(x: Any) -> TracedArray:
-    (x,) = _loop(np.signbit, x)
+    (x,) = loop(np.signbit, x)
     return emit("sign_bit", x)
+
+
+@composes(np.spacing)
+def _spacing(x: Any) -> TracedArray:
+    """The step to the next number away from zero; of float16, where NumPy's is never negative, to the next above."""
+    (x,) = loop(np.spacing, x)
+    down = compare(x, -math.inf, "eq") if x.dtype == np.float16 else compare(x, 0, "lt")
+    away = select(down, full_like(x, -math.inf), full_like(x, math.inf))
+    return emit("sub", emit("next_after", x, away), x)
 
 
 @composes(np.copysign)
 def _copysign(x: Any, y: Any) -> TracedArray:
-    x, y = _loop(np.copysign, x, y)
+    x, y = loop(np.copysign, x, y)
     size = emit("abs", x)
     return select(_signbit(y), emit("neg", size), size)
 
 
 @composes(np.heaviside)
 def _heaviside(x: Any, at_zero: Any) -> TracedArray:
-    x, at_zero = _loop(np.heaviside, x, at_zero)
+    x, at_zero = loop(np.heaviside, x, at_zero)
     step = select(compare(x, 0, "gt"), full_like(x, 1), full_like(x, 0))
     step = select(is_nan(x), x, step)
     return select(compare(x, 0, "eq"), at_zero, step)
@@ -124,7 +133,7 @@ def _heaviside(x: Any, at_zero: Any) -> TracedArray:
 
 @composes(np.modf)
 def _modf(x: Any) -> tuple[TracedArray, TracedArray]:
-    (x,) = _loop(np.modf, x)
+    (x,) = loop(np.modf, x)
     whole = emit("trunc", x)
     rest = select(emit("is_finite", x), emit("sub", x, whole), select(is_nan(x), x, full_like(x, 0)))
     return rest, whole
@@ -148,7 +157,7 @@ def _power_of_two(exponent: TracedArray, dtype: np.dtype[Any]) -> TracedArray:
 
 @composes(np.frexp)
 def _frexp(x: Any) -> tuple[TracedArray, TracedArray]:
-    (x,) = _loop(np.frexp, x)
+    (x,) = loop(np.frexp, x)
     usable = emit("logical_and", emit("is_finite", x), compare(x, 0, "ne"))
     size = _fixed(select(usable, emit("abs", x), full_like(x, 1)))
     exponent = emit("floor", emit("mul", emit("log", size), full_like(x, 1 / math.log(2))))
@@ -185,7 +194,7 @@ def _logical_not(x: Any) -> TracedArray:
 
 @composes(np.invert)
 def _invert(x: Any) -> TracedArray:
-    (x,) = _loop(np.invert, x)
+    (x,) = loop(np.invert, x)
     if x.dtype.kind == "b":
         return emit("logical_not", x)
     return emit("logical_xor", x, full_like(x, -1 if x.dtype.kind == "i" else np.iinfo(x.dtype).max))
@@ -193,7 +202,7 @@ def _invert(x: Any) -> TracedArray:
 
 @composes(np.left_shift)
 def _left_shift(x: Any, y: Any) -> TracedArray:
-    x, y = _loop(np.left_shift, x, y)
+    x, y = loop(np.left_shift, x, y)
     bits = 8 * x.dtype.itemsize
     shifted = emit("mul", x, _integer_power(full_like(x, 2), emit("minimum", y, full_like(y, bits - 1))))
     return select(compare(y, bits, "lt"), shifted, full_like(x, 0))
@@ -201,7 +210,7 @@ def _left_shift(x: Any, y: Any) -> TracedArray:
 
 @composes(np.right_shift)
 def _right_shift(x: Any, y: Any) -> TracedArray:
-    result, y = _loop(np.right_shift, x, y)
+    result, y = loop(np.right_shift, x, y)
     # In steps that no power of two overflows, which round down as one does.
     count = emit("minimum", y, full_like(y, 8 * result.dtype.itemsize))
     half = emit("floor_divide", count, full_like(count, 2))
@@ -241,7 +250,7 @@ def _power(x: Any, y: Any) -> TracedArray:
     dtypes = loop_dtypes(np.power, (x, y))
     if dtypes[0].kind not in "iu":
         return elementwise(np.power, (x, y), dtypes)
-    base, exponent = _loop(np.power, x, y)
+    base, exponent = loop(np.power, x, y)
     if type(y) is int or isinstance(y, np.integer):
         number = operator.index(y)
         if number < 0:
@@ -254,19 +263,19 @@ def _power(x: Any, y: Any) -> TracedArray:
 
 @composes(np.float_power)
 def _float_power(x: Any, y: Any) -> TracedArray:
-    return emit("pow", *_loop(np.float_power, x, y))
+    return emit("pow", *loop(np.float_power, x, y))
 
 
 @composes(np.exp2)
 def _exp2(x: Any) -> TracedArray:
-    (x,) = _loop(np.exp2, x)
+    (x,) = loop(np.exp2, x)
     return emit("pow", full_like(x, 2), x)
 
 
 def _logarithm(ufunc: np.ufunc, base: float) -> None:
     @composes(ufunc)
     def logarithm(x: Any) -> TracedArray:
-        (x,) = _loop(ufunc, x)
+        (x,) = loop(ufunc, x)
         result = emit("mul", emit("log", x), full_like(x, 1 / math.log(base)))
         if x.dtype.kind == "c":
             return result
@@ -283,7 +292,7 @@ _logarithm(np.log10, 10)
 
 @composes(np.cbrt)
 def _cbrt(x: Any) -> TracedArray:
-    (x,) = _loop(np.cbrt, x)
+    (x,) = loop(np.cbrt, x)
     # At 0 as a power, whose derivative is infinite there, as that of the square root is.
     zero, third, one = compare(x, 0, "eq"), full_like(x, 1 / 3), full_like(x, 1)
     other = select(zero, one, x)
@@ -300,7 +309,7 @@ def _cbrt(x: Any) -> TracedArray:
 def _log_of_sum(ufunc: np.ufunc, base: float) -> None:
     @composes(ufunc)
     def log_of_sum(x: Any, y: Any) -> TracedArray:
-        x, y = _loop(ufunc, x, y)
+        x, y = loop(ufunc, x, y)
         # For each choice of the larger one the formula is smooth across the tie.
         larger = compare(x, y, "ge")
         high, low = select(larger, x, y), select(larger, y, x)
@@ -320,7 +329,7 @@ _log_of_sum(np.logaddexp2, 2)
 
 @composes(np.hypot)
 def _hypot(x: Any, y: Any) -> TracedArray:
-    x, y = _loop(np.hypot, x, y)
+    x, y = loop(np.hypot, x, y)
     size = emit("maximum", emit("abs", x), emit("abs", y))
     usable = emit("logical_and", emit("is_finite", size), compare(size, 0, "gt"))
     scale = _fixed(select(usable, size, full_like(x, 1)))
@@ -335,7 +344,7 @@ def _scaled(ufuncs: tuple[np.ufunc, ...], factor: float) -> None:
 
         @composes(ufunc)
         def scaled(x: Any, ufunc: np.ufunc = ufunc) -> TracedArray:
-            (x,) = _loop(ufunc, x)
+            (x,) = loop(ufunc, x)
             return emit("mul", x, full_like(x, factor))
 
 
@@ -348,7 +357,7 @@ _scaled((np.rad2deg, np.degrees), 180 / math.pi)
 
 @composes(np.fmod)
 def _fmod(x: Any, y: Any) -> TracedArray:
-    x, y = _loop(np.fmod, x, y)
+    x, y = loop(np.fmod, x, y)
     signed = x.dtype.kind != "u"
     size = emit("abs", y) if signed else y
     rest = emit("remainder", x, size)
@@ -365,7 +374,7 @@ def _divmod(x: Any, y: Any) -> tuple[TracedArray, TracedArray]:
 def _extremum(ufunc: np.ufunc, name: str, strict: np.ufunc) -> None:
     @composes(ufunc)
     def extremum(x: Any, y: Any) -> TracedArray:
-        x, y = _loop(ufunc, x, y)
+        x, y = loop(ufunc, x, y)
         if x.dtype.kind in "biu":
             return elementwise(strict, (x, y))
         return select(is_nan(x), y, select(is_nan(y), x, emit(name, x, y)))
@@ -379,7 +388,7 @@ def _reciprocal(x: Any) -> TracedArray:
     dtypes = loop_dtypes(np.reciprocal, (x,))
     if dtypes[0].kind not in "iu":
         return elementwise(np.reciprocal, (x,), dtypes)
-    (x,) = _loop(np.reciprocal, x)
+    (x,) = loop(np.reciprocal, x)
     size = emit("abs", x) if x.dtype.kind == "i" else x
     return select(compare(size, 1, "eq"), x, full_like(x, 0))
 
@@ -388,7 +397,7 @@ def _sign(x: Any) -> TracedArray:
     dtypes = loop_dtypes(np.sign, (x,))
     if dtypes[0].kind != "c":
         return elementwise(np.sign, (x,), dtypes)
-    (x,) = _loop(np.sign, x)
+    (x,) = loop(np.sign, x)
     size = emit("abs", x)
     at_zero = compare(size, 0, "eq")
     direction = emit("div", x, cast(select(at_zero, full_like(size, 1), size), x.dtype))

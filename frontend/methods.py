@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import user_location
 from ..ir.errors import ShapeError, TraceError
-from . import compositions, numpy_functions
+from . import compositions, integers, numpy_functions
 from .array import TracedArray
 from .functions import FUNCTIONS, name_of
 from .numpy_functions.creation import copied, imag
@@ -17,7 +17,7 @@ from .operands import as_traced, cast, spread
 from .ufuncs import COMPOSED, ELEMENTWISE, call, operate, operate_in_place, write_out
 from .views import assign, update
 
-__all__ = ["compositions", "numpy_functions"]
+__all__ = ["compositions", "integers", "numpy_functions"]
 
 # --- operators -----------------------------------------------------------------------------------
 

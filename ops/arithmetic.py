@@ -13,7 +13,7 @@ import numpy as np
 from ..ir.builder import Builder
 from ..ir.errors import DTypeConstraint, ShapeConstraint
 from ..ir.graph import Value
-from ..ir.types import DTYPE_NAMES, FLOATING, INEXACT, TensorType
+from ..ir.types import DTYPE_NAMES, FLOATING, INEXACT, INTEGER, TensorType
 from .definition import Op, Sample, full, operation, sample, zeros
 from .elementwise import NUMERIC, REAL, check_dtype
 
@@ -262,3 +262,19 @@ class FloorDivide(Binary):
     domain = ((2.1, 2.4), (0.9, 1.0))
     piecewise_constant = True
     evaluate = staticmethod(np.floor_divide)
+
+
+@operation("tensor.gcd")
+class Gcd(Binary):
+    """Element-wise greatest common divisor of the magnitudes, as `numpy.gcd`; that of zeros is 0.
+
+    (C1) one shape, (C2) one element type, (C3) integers.
+    """
+
+    dtypes = INTEGER
+    piecewise_constant = True
+    samples = (
+        sample(np.array([12, -18, 0, 7]), np.array([8, 27, 0, 0])),
+        sample(np.zeros((0, 2), int), np.zeros((0, 2), int)),
+    )
+    evaluate = staticmethod(np.gcd)

@@ -31,6 +31,8 @@ from .shape import check_same_dtype
 _GENERAL = np.array([[2.0, 0.3, -0.5], [0.7, 1.6, 0.4], [-0.2, 0.9, -1.4]])
 _POSITIVE = np.array([[2.0, 0.3, -0.5], [0.3, 1.6, 0.4], [-0.5, 0.4, 1.1]])
 _STACK = np.stack([_POSITIVE[:2, :2], _POSITIVE[1:, 1:]])
+_SINGULAR = np.stack([np.outer([1.0, -2.0, 0.5], [0.3, 1.0, 2.0]), _GENERAL - np.outer(_GENERAL[:, 0], [1, 0, 0])])
+_RANK_1 = np.outer([1.0, 0.0, -0.5, 2.0], [0.6, -1.0, 0.4, 0.3])
 _TALL = np.array([[1.0, 0.4], [-0.3, 1.2], [0.6, -0.7]])
 _WIDE = np.stack([_TALL.T, np.array([[0.2, 1.3, -0.4], [0.9, 0.1, 0.5]])])
 _APART = np.array([[1.5, 0.2, -0.1], [0.3, -0.8, 0.25], [0.15, -0.2, 0.4]])
@@ -93,10 +95,11 @@ def _trace_of_solution(b: Builder, a: Value, da: Value) -> Value:
 class Det(Op):
     """Determinants. (C1) ``a`` is a stack of matrices, (C2) of LAPACK's element types, (C3) square.
 
-    The derivative is ``det(a) * trace(a^-1 @ da)`` (Jacobi), a LinAlgError for a singular matrix.
+    The derivative is ``trace(adjugate(a) @ da)`` (Jacobi), which no singular matrix disturbs, at any order (see
+    `mixad.ops.adjugate`).
     """
 
-    samples = (sample(_GENERAL), sample(_STACK), sample((0, 2, 2)))
+    samples = (sample(_GENERAL), sample(_STACK), sample((0, 2, 2)), sample(_SINGULAR), sample(_RANK_1))
 
     @staticmethod
     def infer(a: TensorType) -> TensorType:
@@ -108,15 +111,18 @@ class Det(Op):
         return np.linalg.det(a)
 
     @staticmethod
-    def jvp_a(b: Builder, da: Value, a: Value, *, out: Value) -> Value:
-        return b.mul(_trace_of_solution(b, a, da), out)
+    def jvp_a(b: Builder, da: Value, a: Value) -> Value:
+        terms = b.mul(m.transposed(b, b.matrix_function(a, function="adjugate")), da)
+        total: Value = b.reduce_sum(terms, axes=(a.type.rank - 2, a.type.rank - 1))
+        return total
 
 
 @operation("linalg.slogdet")
 class SLogDet(Op):
     """Sign (for complex numbers: phase) and logarithm of the magnitude of determinants, two results.
 
-    (C1) ``a`` is a stack of matrices, (C2) of LAPACK's element types, (C3) square.
+    (C1) ``a`` is a stack of matrices, (C2) of LAPACK's element types, (C3) square. The derivative of the logarithm,
+    which is infinite at a singular matrix, is a LinAlgError there.
     """
 
     samples = (sample(_GENERAL), sample(_STACK), sample((0, 2, 2)))

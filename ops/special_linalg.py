@@ -1,10 +1,13 @@
-"""Functions of matrices and Sylvester's equation, which SciPy computes (see `mixad.ops.special_base`).
+"""Functions of matrices and Sylvester's equation, which SciPy computes (see `mixad.ops.special_base`), but for the
+adjugate, which is computed in `mixad.ops.adjugate`.
 
 The derivatives of any order of a matrix function are its values at block matrices: the one in the directions E1 ... Ek
 is the last block in the first row of blocks of f(Xk), with X0 = a and Xj = [[X(j-1), I (x) Ej], [0, X(j-1)]] (Higham
 and Relton, "Higher order Frechet derivatives of matrix functions", SIAM J. Matrix Anal. Appl. 35, 2014). So one
 operation with directions for operands is closed under differentiation, and, since the derivative is symmetric in its
-directions and the trace is cyclic, under transposition. Sizes double with each order.
+directions and the trace is cyclic, under transposition. Sizes double with each order. The adjugate is no function of
+the eigenvalues one by one, but its derivatives are symmetric and transposed in the same way, since it is the transposed
+gradient of the determinant.
 """
 
 from __future__ import annotations
@@ -21,10 +24,11 @@ from ..ir.errors import ShapeConstraint, UnsupportedOperationError
 from ..ir.graph import Value
 from ..ir.types import TensorType
 from . import matrices as m
+from .adjugate import adjugate
 from .definition import Array, Op, operation, sample
 from .shape import check_same_dtype
 
-FUNCTIONS = ("expm", "logm", "sqrtm")
+FUNCTIONS = ("expm", "logm", "sqrtm", "adjugate")
 
 
 @functools.cache
@@ -67,21 +71,23 @@ def _check_function(a: TensorType, function: str) -> None:
 
 
 _A = np.array([[1.4, 0.3], [-0.2, 0.9]])
+_RANK_2 = np.outer(np.arange(4.0) - 1, [1.0, 2.0, -1.0, 0.5]) + np.diag([0.0, 1.5, 0.0, 0.0])
 _STACK = np.stack([_A, np.array([[2.0, 0.5], [0.4, 1.1]])])
 
 
 @operation("linalg.matrix_function")
 class MatrixFunction(Op):
-    """A function of square matrices: ``function`` is expm, logm or sqrtm (principal values).
+    """A function of square matrices: ``function`` is expm, logm or sqrtm (principal values), or adjugate.
 
     (C1) ``a`` is a stack of matrices, (C2) of float32, float64, complex64 or complex128, (C3) square, (C4) the function
-    is one of the three. A real matrix whose value is not real is a LinAlgError.
+    is one of the four. A real matrix whose value is not real is a LinAlgError.
     """
 
     samples = (
         *(sample(_A, function=function) for function in FUNCTIONS),
         sample(_STACK, function="expm"),
         sample(_STACK[:0], function="logm"),
+        sample(_RANK_2, function="adjugate"),
     )
 
     @staticmethod
@@ -91,6 +97,8 @@ class MatrixFunction(Op):
 
     @staticmethod
     def evaluate(a: Array, *, function: str) -> Any:
+        if function == "adjugate":
+            return adjugate(a)
         return _over_stack(lambda x: _value(function, x), a, a)
 
     @staticmethod
@@ -114,6 +122,7 @@ class MatrixFunctionDerivative(Op):
         sample(_A, (1, 2, 2), (2, 2), function="expm"),
         sample(_STACK, (2, 0, 2, 2), (2, 2, 2), function="sqrtm"),
         sample(_STACK[:0], (0, 2, 2, 2), (0, 2, 2), function="expm"),
+        sample(_RANK_2, (1, 4, 4), (4, 4), function="adjugate"),
     )
 
     @staticmethod
@@ -128,6 +137,9 @@ class MatrixFunctionDerivative(Op):
 
     @staticmethod
     def evaluate(a: Array, directions: Array, e: Array, *, function: str) -> Any:
+        if function == "adjugate":
+            return adjugate(a, [*np.moveaxis(directions, -3, 0), e])
+
         def derivative(x: Array, others: Array, last: Array) -> Array:
             size = len(x)
             for each in (*others, last):

@@ -1,4 +1,4 @@
-"""`numpy.pad`: every mode but a function of one's own."""
+"""`numpy.pad`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..array import TracedArray
 from ..functions import implements
 from ..indexing import read, take_rows
 from ..operands import as_traced, axis_of, cast, emit, part, spread
+from .shapes import moveaxis
 
 #: Modes that repeat elements: NumPy pads the positions in the same way.
 _REPEATED = ("edge", "reflect", "symmetric", "wrap")
@@ -35,10 +36,12 @@ _KEYWORDS = {
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> TracedArray:
     x = as_traced(array)
     widths = _widths(pad_width, x.ndim)
-    if not isinstance(mode, str) or mode not in (*_REPEATED, *_KEYWORDS, "empty"):
+    if callable(mode):
+        return _by_function(x, widths, mode, kwargs)
+    if mode not in (*_REPEATED, *_KEYWORDS, "empty"):
         raise TraceError(
             f"np.pad with mode={mode!r:.40} is not traced, at {user_location(2)}; it is constant, linear_ramp, empty, "
-            f"{', '.join((*_REPEATED, *_STATISTICS))}"
+            f"{', '.join((*_REPEATED, *_STATISTICS))} or a function"
         )
     option = kwargs.pop(_KEYWORDS.get(mode, ""), None)
     if kwargs:
@@ -81,6 +84,18 @@ def _constant(x: TracedArray, widths: list[tuple[int, int]], values: Any) -> Tra
         ends = [spread(_end(given, x, axis, side), _resized(x, axis, sizes[side])) for side in (0, 1)]
         x = emit("concatenate", ends[0], x, ends[1], axis=axis)
     return x
+
+
+def _by_function(
+    x: TracedArray, widths: list[tuple[int, int]], function: Callable[..., Any], kwargs: dict[str, Any]
+) -> TracedArray:
+    """Zeros around ``x``, which ``function`` overwrites along each axis in turn: it is given each vector in place."""
+    padded = _constant(x, widths, 0)
+    for axis, width in enumerate(widths):
+        lines: Any = moveaxis(padded, axis, -1)
+        for place in np.ndindex(lines.shape[:-1]):
+            function(lines[place], width, axis, kwargs)
+    return padded
 
 
 def _end(given: TracedArray, x: TracedArray, axis: int, side: int) -> TracedArray:

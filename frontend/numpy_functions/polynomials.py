@@ -18,6 +18,7 @@ from ..ufuncs import apply
 from .factorizations import eigvals, lstsq
 from .joining import concatenate, stack
 from .signals import convolve
+from .systems import inverse
 
 
 def _coefficients(p: Any) -> TracedArray:
@@ -169,15 +170,14 @@ def roots(p: Any) -> TracedArray:
 
 
 @implements(np.polyfit)
-def polyfit(
-    x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False
-) -> TracedArray:
+def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     """Least squares with scaled columns, as NumPy's."""
-    if full or cov or np.ndim(deg):
-        raise TraceError(f"np.polyfit with full, cov or several degrees is not traced, at {user_location(2)}")
+    if np.ndim(deg):
+        raise TraceError(f"np.polyfit with several degrees is not traced, at {user_location(2)}; give one")
     points: Any = as_traced(x)
     points = cast(points, promote(points, 0.0))
-    left: Any = vander(points, int(deg) + 1)
+    order = int(deg) + 1
+    left: Any = vander(points, order)
     right: Any = as_traced(y)
     right = cast(right, promote(right, 0.0))
     if w is not None:
@@ -185,7 +185,25 @@ def polyfit(
         left = left * weights[:, None]
         right = right * (weights if right.ndim == 1 else weights[:, None])
     scale = np.sqrt(np.sum(left * left, axis=0))
-    eps = float(ml_dtypes.finfo(points.dtype).eps)  # type: ignore[no-untyped-call]
-    limit = points.size * eps if rcond is None else rcond
-    found: Any = lstsq(left / scale, right, limit)[0]
-    return found / (scale if right.ndim == 1 else scale[:, None])  # type: ignore[no-any-return]
+    left = left / scale
+    limit = points.size * float(ml_dtypes.finfo(points.dtype).eps) if rcond is None else rcond  # type: ignore[no-untyped-call]
+    found, residuals, rank, values = lstsq(left, right, limit)
+    coefficients = found / (scale if right.ndim == 1 else scale[:, None])
+    if full:
+        return coefficients, residuals, rank, values, limit
+    return (coefficients, _covariance(left, scale, residuals, right.ndim, cov)) if cov else coefficients
+
+
+def _covariance(left: Any, scale: Any, residuals: Any, rank: int, cov: Any) -> Any:
+    """The covariance of fitted coefficients, scaled by the residuals unless ``cov`` is 'unscaled'."""
+    count, order = left.shape
+    base = inverse(left.T @ left) / (scale[:, None] * scale)
+    factor: Any = 1.0
+    if cov != "unscaled":
+        if count <= order:
+            raise ShapeError(
+                f"np.polyfit of {count} points by {order} coefficients with cov=True, at {user_location(3)}; it needs "
+                "more points"
+            )
+        factor = residuals / (count - order)
+    return base * factor if rank == 1 else base[:, :, None] * factor

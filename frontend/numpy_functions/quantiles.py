@@ -9,12 +9,26 @@ from typing import Any
 import numpy as np
 
 from ...ir import user_location
-from ...ir.errors import DTypeError, TraceError
+from ...ir.errors import DTypeError, ShapeError, TraceError
 from ..array import TracedArray
 from ..compositions import is_nan
 from ..functions import implements
 from ..lifting import promote
-from ..operands import INT64, as_traced, axes_of, cast, emit, full, full_like, no_out, permute, reshape
+from ..operands import (
+    INT64,
+    as_traced,
+    axes_of,
+    axis_of,
+    cast,
+    emit,
+    full,
+    full_like,
+    no_out,
+    permute,
+    reshape,
+    select,
+    spread,
+)
 from ..ufuncs import apply
 from . import reductions
 from .choices import take_along_axis
@@ -27,9 +41,7 @@ def _sorted_last(a: Any, axis: Any) -> tuple[TracedArray, tuple[int, ...], Trace
     if x.dtype.kind == "c":
         raise DTypeError(f"quantiles of {x.dtype}, at {user_location(3)}: complex numbers have none; use np.abs")
     axes = axes_of(axis, x.ndim)
-    others = tuple(each for each in range(x.ndim) if each not in axes)
-    moved = permute(x, (*others, *axes))
-    rows = reshape(moved, (*moved.shape[: len(others)], _size(x, axes)))
+    rows = _as_rows(x, axes)
     return x, axes, emit("sort", rows, axis=rows.ndim - 1)
 
 
@@ -153,7 +165,8 @@ def quantile(
     interpolation: Any = None,
 ) -> TracedArray:
     no_out("np.quantile", out)
-    _unweighted(weights)
+    if weights is not None:
+        return _weighted(a, q, axis, method, keepdims, weights)
     return _quantile(a, q, axis, _interpolation(method, interpolation), keepdims, False)
 
 
@@ -177,7 +190,51 @@ def nanquantile(
 
 def _unweighted(weights: Any) -> None:
     if weights is not None:
-        raise TraceError(f"quantiles with weights= are not traced, at {user_location(3)}; leave them out")
+        raise TraceError(f"np.nanquantile with weights= is not traced, at {user_location(3)}; leave them out")
+
+
+def _weighted(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: Any) -> TracedArray:
+    """The first number at which the share of the weights up to it reaches ``q``; the weights have no derivative."""
+    if method != "inverted_cdf":
+        raise TraceError(
+            f"np.quantile with weights= and method={method!r}, at {user_location(3)}; NumPy has weights for "
+            "'inverted_cdf' alone"
+        )
+    x: Any = as_traced(a)
+    given: Any = as_traced(weights)
+    if given.shape != x.shape:
+        number = axis_of(-1 if axis is None else axis, x.ndim)
+        if given.shape != (x.shape[number],) or (axis is None and x.ndim > 1):
+            raise ShapeError(
+                f"np.quantile of shape {x.shape} with weights of shape {given.shape}, at {user_location(3)}; they have "
+                "the shape of the array, or are a vector along one axis"
+            )
+        given = spread(reshape(given, tuple(given.size if each == number else 1 for each in range(x.ndim))), x.shape)
+    axes = axes_of(axis, x.ndim)
+    rows, weight = (_as_rows(each, axes) for each in (x, given))
+    order = emit("argsort", rows, axis=rows.ndim - 1)
+    values: Any = take_along_axis(rows, order, -1)
+    total: Any = np.cumsum(take_along_axis(weight, order, -1), axis=-1, dtype=np.float64)
+    share: Any = total / total[..., -1:]
+    shares: Any = as_traced(q)
+    if shares.dtype.kind == "f" and shares._weak is None:
+        share = share.astype(shares.dtype)
+    share = np.where(share == 0, -1.0, share)  # what weighs nothing in front is not chosen, even for q = 0
+    wanted = np.reshape(shares, (*shares.shape, *(1,) * rows.ndim))
+    index = reductions.sum(apply(np.less, share, wanted), -1)
+    result = _pick(values, apply(np.minimum, index, rows.shape[-1] - 1))
+    if x.dtype.kind == "f":
+        result = select(is_nan(values[..., -1]), cast(values[..., -1], result.dtype), result)
+    if not keepdims:
+        return result
+    return reshape(result, (*shares.shape, *(1 if each in axes else length for each, length in enumerate(x.shape))))
+
+
+def _as_rows(x: TracedArray, axes: tuple[int, ...]) -> TracedArray:
+    """The elements along ``axes`` as one last axis."""
+    others = tuple(each for each in range(x.ndim) if each not in axes)
+    moved = permute(x, (*others, *axes))
+    return reshape(moved, (*moved.shape[: len(others)], _size(x, axes)))
 
 
 def _hundredth(q: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Running sums and products, and the methods of ufuncs: reduce, accumulate, outer, at."""
+"""Running sums and products, and the methods of ufuncs: reduce, reduceat, accumulate, outer, at."""
 
 from __future__ import annotations
 
@@ -10,8 +10,22 @@ from ...ir import user_location
 from ...ir.errors import ShapeError, TraceError
 from ..array import TracedArray
 from ..functions import implements
-from ..indexing import put, read, take_rows
-from ..operands import as_traced, axis_of, captured, cast, emit, expand, full, has_traced, iota, no_out, reshape, spread
+from ..indexing import known_values, put, read, take_rows
+from ..operands import (
+    as_traced,
+    axis_of,
+    captured,
+    cast,
+    emit,
+    expand,
+    full,
+    has_traced,
+    iota,
+    no_out,
+    reshape,
+    select,
+    spread,
+)
 from ..ufuncs import METHODS, apply
 from ..views import update
 from .reductions import all, any, lowest, max, min, prod, sum, sum_dtype
@@ -118,6 +132,49 @@ def _reduce(ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, out: Any 
     return function(x, axis, **kwargs)
 
 
+#: Ufuncs that may be applied in any order, which segments are reduced with.
+_ASSOCIATIVE = frozenset(
+    {
+        *(np.add, np.multiply, np.maximum, np.minimum, np.fmax, np.fmin, np.logaddexp, np.logaddexp2, np.hypot),
+        *(np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm),
+    }
+)
+
+
+def _reduceat(ufunc: np.ufunc, x: Any, indices: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
+    """Each segment's elements one behind the other, reduced by doubling: what starts at an element and is 2**k long,
+    or ends with its segment, is made of two that are half as long. Where segments start is decided with the numbers of
+    this call."""
+    name = f"np.{ufunc.__name__}.reduceat"
+    if ufunc not in _ASSOCIATIVE:
+        raise TraceError(f"{name} is not traced, at {user_location(2)}; reduce with np.add or the like")
+    no_out(name, out if not isinstance(out, tuple) else out[0])
+    x = as_traced(x)
+    number = axis_of(axis, x.ndim)
+    starts = np.asarray(known_values(indices) if has_traced(indices) else indices).astype(int)
+    size = x.shape[number]
+    if starts.ndim != 1 or np.any((starts < 0) | (starts >= size)):
+        raise ShapeError(
+            f"{name} of {size} elements at {starts.tolist()}, at {user_location(2)}; it takes a vector of "
+            f"numbers from 0 to {size - 1}"
+        )
+    lengths = np.maximum(np.append(starts[1:], size) - starts, 1)
+    first = np.cumsum(lengths) - lengths
+    ends = np.repeat(first + lengths, lengths)
+    places = np.arange(lengths.sum())
+    rows = take_rows(x, np.repeat(starts - first, lengths) + places, number)
+    if dtype is not None or ufunc in (np.add, np.multiply):
+        rows = cast(rows, sum_dtype(rows, dtype))
+    step = 1
+    while step < np.max(lengths, initial=1):
+        whole = places + step < ends
+        later = apply(ufunc, rows, take_rows(rows, np.where(whole, places + step, places), number))
+        mask = captured(whole.reshape((-1,) + (1,) * (x.ndim - 1 - number)))
+        rows = select(mask, later, cast(rows, later.dtype))
+        step *= 2
+    return take_rows(rows, first, number)
+
+
 def _accumulate(ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, out: Any = None) -> Any:
     function = _ACCUMULATIONS.get(ufunc)
     if function is None:
@@ -179,4 +236,4 @@ def _at_in_turn(name: str, ufunc: np.ufunc, x: TracedArray, index: Any, values: 
     return flat
 
 
-METHODS.update(reduce=_reduce, accumulate=_accumulate, outer=_outer, at=_at)
+METHODS.update(reduce=_reduce, reduceat=_reduceat, accumulate=_accumulate, outer=_outer, at=_at)

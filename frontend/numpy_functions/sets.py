@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ir import user_location
-from ...ir.errors import TraceError
 from ..array import TracedArray
 from ..compositions import is_nan
 from ..functions import implements
@@ -126,10 +124,12 @@ def union1d(ar1: Any, ar2: Any) -> Any:
 
 @implements(np.intersect1d)
 def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
-    if return_indices:
-        raise TraceError(f"np.intersect1d with return_indices= is not traced, at {user_location(2)}; leave it out")
-    found = unique(ar1)
-    return found[known_values(isin(found, ar2))]
+    if not return_indices:
+        found = unique(ar1)
+        return found[known_values(isin(found, ar2))]
+    first, second = (unique(each, return_index=True) for each in (ar1, ar2))
+    kept = [known_values(isin(x[0], y[0])) for x, y in ((first, second), (second, first))]
+    return first[0][kept[0]], first[1][kept[0]], second[1][kept[1]]
 
 
 @implements(np.setdiff1d)

@@ -18,6 +18,7 @@ from ..operands import (
     as_traced,
     axes_of,
     axis_of,
+    captured,
     emit,
     full,
     has_traced,
@@ -327,3 +328,23 @@ def resize(a: Any, new_shape: Any) -> TracedArray:
         return full(0, shape, x.dtype)
     flat = reshape_to(x, (x.size,))
     return reshape_to(take_rows(flat, [each % x.size for each in range(size)], 0), shape)
+
+
+@implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> TracedArray:
+    """A copy, where NumPy gives a view."""
+    found = as_traced(x)
+    windows = shape_argument(window_shape)
+    axes = [axis_of(each, found.ndim) for each in (range(found.ndim) if axis is None else shape_argument(axis))]
+    if len(axes) != len(windows):
+        raise ShapeError(f"{len(windows)} windows along {len(axes)} axes, at {user_location(2)}; give one for each")
+    for number, size in zip(axes, windows, strict=True):
+        count = found.shape[number] - size + 1
+        if size < 0 or count < 1:
+            raise ShapeError(f"a window of {size} along {found.shape[number]} elements, at {user_location(2)}")
+        places = captured(np.arange(count)[:, None] + np.arange(size))
+        parts = emit("gather", found, places, axes=(number,))
+        found = permute(parts, (*range(2, number + 2), 0, *range(number + 2, parts.ndim), 1))
+    return found

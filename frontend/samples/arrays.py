@@ -308,4 +308,8 @@ np.unravel_index(n, (3, 4), order='F')
 np.ravel_multi_index((n % 3, n % 4), (3, 4), order='F')
 np.insert(x, [1], y)
 np.insert(x, -1, 5.0)
+np.pad(m, 2, lambda vector, width, axis, options: vector.__setitem__(slice(None, width[0]), vector[width[0]] ** 2))
+np.lib.stride_tricks.sliding_window_view(v, 3)
+np.lib.stride_tricks.sliding_window_view(m, (2, 3))
+np.lib.stride_tricks.sliding_window_view(cube, (2, 2), axis=(1, 1))
 """

@@ -119,4 +119,8 @@ np.histogram2d(v, v[::-1], range=[[-1.0, 1.0], [-2.0, 2.0]], bins=4)[0]
 np.histogramdd(m, bins=2, weights=v[:4])
 np.histogramdd((v, v[::-1], v), bins=(2, 3, 2))
 np.trim_zeros(np.array([0.0, 0.0, 1.0, 0.0]) * x, 'f')
+np.polyfit(v, v ** 3, 1, full=True)[:4]
+np.polyfit(v, v ** 3, 1, cov=True)
+np.polyfit(v, v ** 3, 1, w=np.arange(8) + 1.0, cov='unscaled')
+np.polyfit(v, np.stack([v ** 3, v ** 2], axis=1), 1, cov=True)
 """

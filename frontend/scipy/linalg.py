@@ -15,8 +15,10 @@ from ...ir.errors import ShapeError
 from ...ops.special_linalg import scipy_linalg
 from ..array import TracedArray
 from ..lifting import promote
+from ..numpy_functions.factorizations import adjoint
 from ..numpy_functions.factorizations import cholesky as lower_factor
-from ..numpy_functions.systems import matrices
+from ..numpy_functions.products import matrix_product
+from ..numpy_functions.systems import emit_all, matrices
 from ..operands import as_array, as_traced, cast, emit, full, spread
 from .arguments import Table, module, others, publisher
 
@@ -93,6 +95,76 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> TracedArray:
     return emit("sylvester", *[spread(each, (*stack, *each.shape[-2:])) for each in (p, r, y)])
 
 
+@_publish
+def solve_continuous_lyapunov(a: Any, q: Any) -> TracedArray:
+    """As `scipy.linalg.solve_continuous_lyapunov`: the ``x`` with ``a @ x + x @ a^H = q``."""
+    x = matrices("scipy.linalg.solve_continuous_lyapunov", a, square=True)
+    return solve_sylvester(x, adjoint(x), q)  # type: ignore[no-any-return]
+
+
+@_publish
+def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> TracedArray:
+    """As `scipy.linalg.solve_discrete_lyapunov`: the ``x`` with ``x - a @ x @ a^H = q``, by one system of equations for
+    all elements (``method`` 'direct'), whichever is named."""
+    name = "scipy.linalg.solve_discrete_lyapunov"
+    x, y = (matrices(name, each, square=True) for each in (a, q))
+    if x.shape != y.shape or x.ndim != 2:
+        raise ShapeError(
+            f"{name} of shapes {x.shape} and {y.shape}, at {user_location(2)}; they are matrices of one size"
+        )
+    system = np.eye(x.size) - np.kron(x, np.conj(x))
+    return _LINALG.solve(system, np.reshape(y, (y.size,))).reshape(y.shape)  # type: ignore[no-any-return]
+
+
+@_publish
+def lstsq(
+    a: Any,
+    b: Any,
+    cond: Any = None,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    lapack_driver: Any = None,
+) -> tuple[Any, Any, int, Any]:
+    """As `scipy.linalg.lstsq`, by the pseudo-inverse, so that the derivative is that at constant rank; the rank is
+    decided with the numbers of this call."""
+    x = matrices("scipy.linalg.lstsq", a)
+    limit = float(np.finfo(x.dtype).eps) if cond is None else cond
+    found, residuals, rank, values = _LINALG.lstsq(x, b, limit)
+    return found, residuals.reshape(found.shape[1:]) if residuals.size else residuals, int(rank), values
+
+
+# --- factors -------------------------------------------------------------------------------------
+
+
+@_publish
+def lu(
+    a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite: bool = True, p_indices: bool = False
+) -> tuple[Any, ...]:
+    """As `scipy.linalg.lu`; the permutation has no derivative."""
+    module(scipy_linalg, "lu")
+    p, lower, upper = emit_all("lu", matrices("scipy.linalg.lu", a))
+    if permute_l:
+        return matrix_product("scipy.linalg.lu", p, lower), upper
+    if p_indices:
+        return np.argmax(np.real(p), axis=-1).astype(np.int32), lower, upper
+    return np.real(p), lower, upper
+
+
+@_publish
+def polar(a: Any, side: str = "right") -> tuple[TracedArray, TracedArray]:
+    """As `scipy.linalg.polar`: ``u`` and ``p`` with ``a = u @ p``, or ``a = p @ u`` on the side 'left'. The derivatives
+    need full rank."""
+    if side not in ("left", "right"):
+        raise ShapeError(f"scipy.linalg.polar with side={side!r}, at {user_location(2)}; it is 'left' or 'right'")
+    x = matrices("scipy.linalg.polar", a)
+    wide = x.shape[-2] < x.shape[-1]
+    u = adjoint(emit("polar", adjoint(x))) if wide else emit("polar", x)
+    factors = (adjoint(u), x) if side == "right" else (x, adjoint(u))
+    p: Any = matrix_product("scipy.linalg.polar", *factors)
+    return u, (p + adjoint(p)) / 2
+
+
 # --- functions of matrices -----------------------------------------------------------------------
 
 
@@ -117,6 +189,27 @@ def _function(name: str) -> Any:
 expm = _function("expm")
 logm = _function("logm")
 sqrtm = _function("sqrtm")
+
+
+@_publish
+def expm_frechet(
+    A: Any,  # noqa: N803
+    E: Any,  # noqa: N803
+    method: Any = None,
+    compute_expm: bool = True,
+    check_finite: bool = True,
+) -> Any:
+    """As `scipy.linalg.expm_frechet`: the exponential of ``A`` and its derivative in the direction ``E``."""
+    module(scipy_linalg, "expm_frechet")
+    x, e = (matrices("scipy.linalg.expm_frechet", each, square=True) for each in (A, E))
+    if x.shape != e.shape:
+        raise ShapeError(f"scipy.linalg.expm_frechet of shapes {x.shape} and {e.shape}, at {user_location(2)}")
+    dtype = promote(_widened(x), _widened(e))
+    x, e = cast(x, dtype), cast(e, dtype)
+    none = full(0, (*x.shape[:-2], 0, *x.shape[-2:]), dtype)
+    derivative = emit("matrix_function_derivative", x, none, e, function="expm")
+    return (emit("matrix_function", x, function="expm"), derivative) if compute_expm else derivative
+
 
 # --- special matrices ----------------------------------------------------------------------------
 

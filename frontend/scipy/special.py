@@ -20,136 +20,115 @@ from ..compositions import compare, is_nan
 from ..lifting import loop_dtypes, promote
 from ..numpy_functions.shapes import squeeze
 from ..operands import as_traced, cast, emit, full_like, select, spread
-from .arguments import Table, module, others, publisher, real_operands, whole_number
-
-#: What each function is on traced arrays.
-TRACED: Table = {}
-
-_publish = publisher(TRACED, scipy_special)
-
-
-def _routine(name: str, operation: str, *args: Any, **attributes: Any) -> TracedArray:
-    """Record an operation that SciPy computes."""
-    module(scipy_special, name)
-    return emit(operation, *real_operands(name, *args), **attributes)
-
-
-def _define(name: str, doc: str, traced: Callable[..., Any]) -> Callable[..., Any]:
-    """Publish ``traced`` as SciPy's function of that name."""
-    traced.__name__ = traced.__qualname__ = name
-    traced.__doc__ = f"As `scipy.special.{name}`{doc}."
-    return _publish(traced)
-
-
-def _one(name: str, operation: str, doc: str, **attributes: Any) -> Callable[..., Any]:
-    return _define(name, f": {doc}", lambda x: _routine(name, operation, x, **attributes))
-
-
-def _ordered(name: str, operation: str, doc: str) -> Callable[..., Any]:
-    doc = f": {doc}. The derivative by the first argument is refused"
-    return _define(name, doc, lambda v, x: _routine(name, operation, v, x))
-
-
-def _of_order(name: str, operation: str, order: float, doc: str) -> Callable[..., Any]:
-    return _define(name, f": {doc}", lambda x: _routine(name, operation, order, x))
-
-
-def _pair(name: str, operation: str, doc: str) -> Callable[..., Any]:
-    return _define(name, f": {doc}", lambda x, y: _routine(name, operation, x, y))
-
-
-def _plain(name: str, operation: str, doc: str) -> Callable[..., Any]:
-    """A function that NumPy computes."""
-    return _define(name, f": {doc}", lambda x: emit(operation, *real_operands(name, x)))
-
+from .arguments import module, others, real_operands, whole_number
+from .publishing import TRACED as TRACED
+from .publishing import define, of_order, one, ordered, pair, plain, publish, routine
+from .special_integrals import (  # noqa: F401 - published here
+    chdtr,
+    chdtrc,
+    comb,
+    ellipe,
+    ellipk,
+    factorial,
+    fdtr,
+    fdtrc,
+    fresnel,
+    hyp0f1,
+    hyp1f1,
+    hyp2f1,
+    poch,
+    rgamma,
+    sici,
+    spence,
+)
 
 # --- gamma and relatives -------------------------------------------------------------------------
 
-gamma = _one("gamma", "gamma", "the gamma function")
-gammaln = _one("gammaln", "lgamma", "logarithm of the magnitude of the gamma function")
-digamma = _one("digamma", "polygamma", "the derivative of the logarithm of the gamma function", n=0)
-psi = _one("psi", "polygamma", "digamma", n=0)
-beta = _pair("beta", "beta", "the beta function")
-betaln = _pair("betaln", "lbeta", "logarithm of the magnitude of the beta function")
-gammainc = _ordered("gammainc", "gammainc", "the regularized lower incomplete gamma function")
-gammaincc = _ordered("gammaincc", "gammaincc", "the regularized upper incomplete gamma function")
+gamma = one("gamma", "gamma", "the gamma function")
+gammaln = one("gammaln", "lgamma", "logarithm of the magnitude of the gamma function")
+digamma = one("digamma", "polygamma", "the derivative of the logarithm of the gamma function", n=0)
+psi = one("psi", "polygamma", "digamma", n=0)
+beta = pair("beta", "beta", "the beta function")
+betaln = pair("betaln", "lbeta", "logarithm of the magnitude of the beta function")
+gammainc = ordered("gammainc", "gammainc", "the regularized lower incomplete gamma function")
+gammaincc = ordered("gammaincc", "gammaincc", "the regularized upper incomplete gamma function")
 
 
-@_publish
+@publish
 def loggamma(x: Any) -> TracedArray:
     """As `scipy.special.loggamma` of real numbers: NaN below 0."""
-    value = _routine("loggamma", "lgamma", x)
+    value = routine("loggamma", "lgamma", x)
     (x,) = real_operands("loggamma", x)
     return select(compare(x, 0, "lt"), full_like(x, math.nan), value)
 
 
-@_publish
+@publish
 def polygamma(n: Any, x: Any) -> TracedArray:
     """As `scipy.special.polygamma`, for one whole number ``n``; SciPy's result is float64 at ``n`` from 1."""
     order = whole_number("polygamma", "n", n)
-    return cast(_routine("polygamma", "polygamma", x, n=order), np.float64)
+    return cast(routine("polygamma", "polygamma", x, n=order), np.float64)
 
 
-@_publish
+@publish
 def multigammaln(a: Any, d: Any) -> TracedArray:
     """As `scipy.special.multigammaln`: logarithm of the multivariate gamma function of dimension ``d``, in float64."""
     size = whole_number("multigammaln", "d", d)
     (a,) = real_operands("multigammaln", a)
     total = full_like(a, 0.25 * size * (size - 1) * math.log(math.pi))
     for j in range(size):
-        total = emit("add", total, _routine("multigammaln", "lgamma", emit("sub", a, full_like(a, 0.5 * j))))
+        total = emit("add", total, routine("multigammaln", "lgamma", emit("sub", a, full_like(a, 0.5 * j))))
     return cast(total, np.float64)
 
 
-@_publish
+@publish
 def betainc(a: Any, b: Any, x: Any) -> TracedArray:
     """As `scipy.special.betainc`: the regularized incomplete beta function. Derivatives by ``a`` and ``b`` are
     refused."""
-    return _routine("betainc", "betainc", a, b, x)
+    return routine("betainc", "betainc", a, b, x)
 
 
-@_publish
+@publish
 def betaincc(a: Any, b: Any, x: Any) -> TracedArray:
     """As `scipy.special.betaincc`: its complement. Derivatives by ``a`` and ``b`` are refused."""
-    return _routine("betaincc", "betaincc", a, b, x)
+    return routine("betaincc", "betaincc", a, b, x)
 
 
-@_publish
+@publish
 def zeta(x: Any, q: Any = None, out: None = None) -> TracedArray:
     """As `scipy.special.zeta`: the Riemann zeta function, or Hurwitz's. The derivative by ``x`` is refused."""
-    return _routine("zeta", "zeta", x, 1.0 if q is None else q)
+    return routine("zeta", "zeta", x, 1.0 if q is None else q)
 
 
 # --- error functions and the normal distribution -------------------------------------------------
 
-erf = _plain("erf", "erf", "the error function")
-erfc = _one("erfc", "erfc", "1 - erf(x)")
-erfcx = _one("erfcx", "erfcx", "exp(x**2) * erfc(x)")
-erfinv = _one("erfinv", "erfinv", "inverse of erf")
-erfcinv = _one("erfcinv", "erfcinv", "inverse of erfc")
-dawsn = _one("dawsn", "dawsn", "Dawson's integral")
-log_ndtr = _one("log_ndtr", "log_ndtr", "logarithm of the normal distribution function")
-ndtri = _one("ndtri", "ndtri", "inverse of the normal distribution function")
+erf = plain("erf", "erf", "the error function")
+erfc = one("erfc", "erfc", "1 - erf(x)")
+erfcx = one("erfcx", "erfcx", "exp(x**2) * erfc(x)")
+erfinv = one("erfinv", "erfinv", "inverse of erf")
+erfcinv = one("erfcinv", "erfcinv", "inverse of erfc")
+dawsn = one("dawsn", "dawsn", "Dawson's integral")
+log_ndtr = one("log_ndtr", "log_ndtr", "logarithm of the normal distribution function")
+ndtri = one("ndtri", "ndtri", "inverse of the normal distribution function")
 
 
-@_publish
+@publish
 def ndtr(x: Any) -> TracedArray:
     """As `scipy.special.ndtr`: the normal distribution function."""
     (x,) = real_operands("ndtr", x)
-    complement = _routine("ndtr", "erfc", emit("mul", x, full_like(x, -math.sqrt(0.5))))
+    complement = routine("ndtr", "erfc", emit("mul", x, full_like(x, -math.sqrt(0.5))))
     return emit("mul", complement, full_like(x, 0.5))
 
 
 # --- logistic functions --------------------------------------------------------------------------
 
-expit = _plain("expit", "sigmoid", "1 / (1 + exp(-x))")
-log_expit = _plain("log_expit", "log_sigmoid", "log(expit(x))")
+expit = plain("expit", "sigmoid", "1 / (1 + exp(-x))")
+log_expit = plain("log_expit", "log_sigmoid", "log(expit(x))")
 
 
-logit = _one("logit", "logit", "log(x / (1 - x))")
+logit = one("logit", "logit", "log(x / (1 - x))")
 
 
-@_publish
+@publish
 def softmax(x: Any, axis: Any = None) -> TracedArray:
     """As `scipy.special.softmax`: exponentials, divided by their sum along ``axis``."""
     x, dtype = _exponents("softmax", x)
@@ -157,7 +136,7 @@ def softmax(x: Any, axis: Any = None) -> TracedArray:
     return cast(powers / np.sum(powers, axis=axis, keepdims=True), dtype)
 
 
-@_publish
+@publish
 def log_softmax(x: Any, axis: Any = None) -> TracedArray:
     """As `scipy.special.log_softmax`."""
     x, dtype = _exponents("log_softmax", x)
@@ -180,7 +159,7 @@ def _shifted(x: TracedArray, axis: Any) -> tuple[TracedArray, TracedArray]:
     return emit("sub", x, spread(largest, x.shape)), largest
 
 
-@_publish
+@publish
 def logsumexp(
     a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
 ) -> TracedArray | tuple[TracedArray, TracedArray]:
@@ -212,7 +191,7 @@ def _squeezed(x: TracedArray, axis: Any, keepdims: bool) -> TracedArray:
 
 # --- entropies -----------------------------------------------------------------------------------
 
-entr = _one("entr", "entr", "-x * log(x); the derivative at 0 is infinite")
+entr = one("entr", "entr", "-x * log(x); the derivative at 0 is infinite")
 
 
 def _times_log(name: str, logarithm: str, pole: float, x: Any, y: Any) -> TracedArray:
@@ -222,27 +201,27 @@ def _times_log(name: str, logarithm: str, pole: float, x: Any, y: Any) -> Traced
     return emit("mul", x, emit(logarithm, select(zero, full_like(y, pole + 1), y)))
 
 
-@_publish
+@publish
 def xlogy(x: Any, y: Any) -> TracedArray:
     """As `scipy.special.xlogy`: ``x * log(y)``, and 0 where ``x`` is 0. Where the logarithm of ``y`` is not finite
     there, the derivatives are 0 too."""
     return _times_log("xlogy", "log", 0, x, y)
 
 
-@_publish
+@publish
 def xlog1py(x: Any, y: Any) -> TracedArray:
     """As `scipy.special.xlog1py`: ``x * log(1 + y)``, and 0 where ``x`` is 0; derivatives as of `xlogy`."""
     return _times_log("xlog1py", "log1p", -1, x, y)
 
 
-@_publish
+@publish
 def rel_entr(x: Any, y: Any) -> TracedArray:
     """As `scipy.special.rel_entr`: ``x * log(x / y)``, 0 at ``x = 0``, where the derivatives are 0 too, as of JAX."""
     x, y, positive, product = _relative("rel_entr", x, y)
     return select(positive, product, _beside(x, y, full_like(x, 0)))
 
 
-@_publish
+@publish
 def kl_div(x: Any, y: Any) -> TracedArray:
     """As `scipy.special.kl_div`: ``x * log(x / y) - x + y``, ``y`` at ``x = 0``; derivatives there as of `rel_entr`."""
     x, y, positive, product = _relative("kl_div", x, y)
@@ -273,42 +252,42 @@ def _beside(x: TracedArray, y: TracedArray, at_zero: TracedArray) -> TracedArray
 
 # --- Bessel functions ----------------------------------------------------------------------------
 
-jv = _ordered("jv", "bessel_j", "Bessel function of the first kind")
-jn = _ordered("jn", "bessel_j", "Bessel function of the first kind")
-yv = _ordered("yv", "bessel_y", "Bessel function of the second kind")
-yn = _ordered("yn", "bessel_y", "Bessel function of the second kind and whole order")
-iv = _ordered("iv", "bessel_i", "modified Bessel function of the first kind")
-ive = _ordered("ive", "bessel_ie", "exp(-abs(x)) * iv(v, x)")
-kv = _ordered("kv", "bessel_k", "modified Bessel function of the second kind")
-kn = _ordered("kn", "bessel_k", "modified Bessel function of the second kind and whole order")
-kve = _ordered("kve", "bessel_ke", "exp(x) * kv(v, x)")
-j0 = _of_order("j0", "bessel_j", 0, "Bessel function of the first kind of order 0")
-j1 = _of_order("j1", "bessel_j", 1, "Bessel function of the first kind of order 1")
-y0 = _of_order("y0", "bessel_y", 0, "Bessel function of the second kind of order 0")
-y1 = _of_order("y1", "bessel_y", 1, "Bessel function of the second kind of order 1")
-i0 = _of_order("i0", "bessel_i", 0, "modified Bessel function of the first kind of order 0")
-i1 = _of_order("i1", "bessel_i", 1, "modified Bessel function of the first kind of order 1")
-i0e = _of_order("i0e", "bessel_ie", 0, "exp(-abs(x)) * i0(x)")
-i1e = _of_order("i1e", "bessel_ie", 1, "exp(-abs(x)) * i1(x)")
-k0 = _of_order("k0", "bessel_k", 0, "modified Bessel function of the second kind of order 0")
-k1 = _of_order("k1", "bessel_k", 1, "modified Bessel function of the second kind of order 1")
-k0e = _of_order("k0e", "bessel_ke", 0, "exp(x) * k0(x)")
-k1e = _of_order("k1e", "bessel_ke", 1, "exp(x) * k1(x)")
+jv = ordered("jv", "bessel_j", "Bessel function of the first kind")
+jn = ordered("jn", "bessel_j", "Bessel function of the first kind")
+yv = ordered("yv", "bessel_y", "Bessel function of the second kind")
+yn = ordered("yn", "bessel_y", "Bessel function of the second kind and whole order")
+iv = ordered("iv", "bessel_i", "modified Bessel function of the first kind")
+ive = ordered("ive", "bessel_ie", "exp(-abs(x)) * iv(v, x)")
+kv = ordered("kv", "bessel_k", "modified Bessel function of the second kind")
+kn = ordered("kn", "bessel_k", "modified Bessel function of the second kind and whole order")
+kve = ordered("kve", "bessel_ke", "exp(x) * kv(v, x)")
+j0 = of_order("j0", "bessel_j", 0, "Bessel function of the first kind of order 0")
+j1 = of_order("j1", "bessel_j", 1, "Bessel function of the first kind of order 1")
+y0 = of_order("y0", "bessel_y", 0, "Bessel function of the second kind of order 0")
+y1 = of_order("y1", "bessel_y", 1, "Bessel function of the second kind of order 1")
+i0 = of_order("i0", "bessel_i", 0, "modified Bessel function of the first kind of order 0")
+i1 = of_order("i1", "bessel_i", 1, "modified Bessel function of the first kind of order 1")
+i0e = of_order("i0e", "bessel_ie", 0, "exp(-abs(x)) * i0(x)")
+i1e = of_order("i1e", "bessel_ie", 1, "exp(-abs(x)) * i1(x)")
+k0 = of_order("k0", "bessel_k", 0, "modified Bessel function of the second kind of order 0")
+k1 = of_order("k1", "bessel_k", 1, "modified Bessel function of the second kind of order 1")
+k0e = of_order("k0e", "bessel_ke", 0, "exp(x) * k0(x)")
+k1e = of_order("k1e", "bessel_ke", 1, "exp(x) * k1(x)")
 
 # --- exponential integrals and elementary functions ----------------------------------------------
 
-expi = _one("expi", "expi", "the exponential integral Ei")
+expi = one("expi", "expi", "the exponential integral Ei")
 
 
-@_publish
+@publish
 def exp1(x: Any) -> TracedArray:
     """As `scipy.special.exp1` of real numbers: NaN below 0."""
-    value = _routine("exp1", "expn", x, n=1)
+    value = routine("exp1", "expn", x, n=1)
     (x,) = real_operands("exp1", x)
     return select(compare(x, 0, "lt"), full_like(x, math.nan), value)
 
 
-@_publish
+@publish
 def expn(n: Any, x: Any) -> TracedArray:
     """As `scipy.special.expn`, for one whole number ``n``."""
     order = whole_number("expn", "n", n)
@@ -321,7 +300,7 @@ def _of_numpy(name: str, ufunc: Any) -> Callable[..., Any]:
     def traced(x: Any) -> Any:
         return ufunc(real_operands(name, x)[0] if isinstance(ufunc, np.ufunc) else as_traced(x))
 
-    return _define(name, f", which is `numpy.{ufunc.__name__}`", traced)
+    return define(name, f", which is `numpy.{ufunc.__name__}`", traced)
 
 
 expm1 = _of_numpy("expm1", np.expm1)

@@ -34,7 +34,7 @@ class Fuse(Pass):
     """
 
     min_elements: int = 8192
-    max_operations: int = 400
+    max_operations: int = 4000
     max_sum: int = 262_144
     contractions: bool = True
 

@@ -164,6 +164,13 @@ def _insert_slice(op: Operation) -> Iteration:
     return _same_axes(op, lambda axis: cut[axis][:3] != (0, cut[axis][3], 1))
 
 
+def _barrier(op: Operation) -> Iteration:
+    """What is waited for is in the same block, or whole."""
+    own = tuple(range(op.result.type.rank))
+    shape = op.result.type.shape
+    return Iteration(tuple(own if value.type.shape == shape else (None,) * value.type.rank for value in op.operands), own)
+
+
 def _along(op: Operation) -> Iteration:
     """Lines along ``axis`` stay whole."""
     return _same_axes(op, lambda axis: axis == op.attributes["axis"])
@@ -197,6 +204,7 @@ def _scatter(op: Operation) -> Iteration:
 
 
 _RULES: Final[dict[str, Callable[[Operation], Iteration]]] = {
+    "ad.barrier": _barrier,
     "tensor.broadcast_in_dim": _broadcast,
     "tensor.contract": _contract,
     "ad.contract_no_nan": _contract,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ...ir.graph import Graph, Operation, Value
@@ -18,16 +19,18 @@ class Tile(Pass):
     """Choose each kernel's ``block``, so that what a block holds stays in a cache of ``cache`` bytes, and ``chunk``.
 
     A block's values have at least ``least`` elements on average, since each call has its cost, and at most ``most``.
-    A kernel of nothing but products has ``products`` blocks.
+    Blocks that do not lie in one piece have rows of at least ``contiguous`` elements. A kernel of nothing but products
+    has ``products`` blocks.
     A kernel that computes fewer than ``serial`` elements, all its values together, is one chunk.
     The dimension is cut into at most ``chunks`` chunks, so many that their sums need at most ``sums`` bytes. None of
     this depends on the number of threads, so sums do not either.
     """
 
-    cache: int = 1_200_000
-    least: int = 4096
+    cache: int = 1_500_000
+    least: int = 8192
     most: int = 65536
     chunks: int = 16
+    contiguous: int = 256
     products: int = 8
     serial: int = 262_144
     sums: int = 33_554_432
@@ -48,7 +51,9 @@ class Tile(Pass):
         extent = fused.extent
         elements, mean, work, live = _footprint(fused.region, axes, extent)
         rows = int(self.cache / live) if live else extent
-        rows = max(min(rows, int(self.most / elements)), int(self.least / mean), 1)
+        rows = max(min(rows, int(self.most / elements)), int(self.least / mean), self.contiguous // _run(axes), 1)
+        if mean * extent <= 2 * self.least:
+            rows = extent
         if all(each.name in PRODUCTS for each in fused.region):
             rows = -(-extent // self.products)  # BLAS has blocks of its own
         rows = _even(min(rows, extent), extent)
@@ -59,6 +64,12 @@ class Tile(Pass):
         blocks = -(-extent // rows)
         chunk = -(-blocks // chunks) * rows
         op.attributes = {**op.attributes, "block": rows, "chunk": min(chunk, extent)}
+
+
+def _run(axes: dict[Value, int]) -> int:
+    """The fewest elements in a row that one point has of a value in which blocks do not lie in one piece."""
+    runs = [math.prod(value.type.shape[axis + 1 :]) for value, axis in axes.items() if axis > 0]
+    return min(runs, default=1 << 30)
 
 
 def _even(points: int, extent: int) -> int:

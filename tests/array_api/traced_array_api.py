@@ -5,7 +5,7 @@ array, and each function, method and operator is a program of its own: the array
 `mixad.array_api` or the method of the traced array is recorded, compiled and run, and the results are `Array` again.
 A function that gives a NumPy array in place of a traced one fails: it would have left the trace.
 
-Not exercised: ``__float__`` and ``__complex__``, which traced arrays refuse. The suite cannot look at a number
+Not exercised: ``__float__`` and ``__complex__``, which traced numbers refuse. The suite cannot look at a number
 without them, so here they read the NumPy array. ``dtype`` and ``shape`` are the NumPy array's, which are compared with
 the traced array's after every call. With ``ARRAY_API_DERIVATIVES=1`` each call is differentiated too: see `derivatives`
 """

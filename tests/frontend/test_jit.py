@@ -105,6 +105,19 @@ def test_guards_on_integers():
         np.testing.assert_allclose(function(X, np.int64(n)), sum((X**k for k in range(n)), 0.0) + 0 * X)
 
 
+def test_whole_parts_of_numbers_and_numbers_of_integers_are_guarded():
+    def function(x, n):
+        return x * int(x) + float(n) * x + np.real(complex(n))
+
+    compiled = mx.jit(function)
+    for x in (3.7, -1.2, 3.1, 0.4, -3.7):
+        for n in (2, 5, 2):
+            np.testing.assert_allclose(compiled(x, np.int64(n)), int(x) * x + n * x + n)
+    assert mx.grad(function)(3.7, np.int64(2)) == 5
+    with pytest.raises(ValueError, match="NaN"):
+        compiled(np.nan, np.int64(2))
+
+
 def test_a_wrong_guess_that_fails_is_traced_again():
     table = np.array([1.0, 2.0, 3.0])
     function = mx.jit(lambda i: table[i] if i < 3 else np.float64(-1.0))

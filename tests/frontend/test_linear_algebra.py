@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import mixad as mx
@@ -161,6 +162,86 @@ def test_full_factors_are_unitary_and_give_the_matrix_back(shape: tuple[int, ...
     np.testing.assert_allclose(u[..., :count] * s[..., None, :] @ vh[..., :count, :], a, atol=1e-14)
 
 
+# --- determinants --------------------------------------------------------------------------------
+
+
+def expanded(a: Any) -> Any:
+    """The determinant by its definition."""
+    total: Any = 0.0
+    for order in itertools.permutations(range(len(a))):
+        swaps = sum(order[i] > order[j] for i in range(len(a)) for j in range(i, len(a)))
+        term: Any = (-1.0) ** swaps
+        for row, column in enumerate(order):
+            term = term * a[row, column]
+        total = total + term
+    return total
+
+
+def of_rank(size: int, rank: int, complex_: bool = False) -> Any:
+    left, right = RANDOM.normal(size=(2, size, rank)) + (1j if complex_ else 0) * RANDOM.normal(size=(2, size, rank))
+    return left @ right.T
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        *(of_rank(size, rank) for size in (1, 2, 3, 4) for rank in range(max(0, size - 3), size)),
+        of_rank(4, 2, True),
+        np.diag([1.0, 1.0, 0.0, 0.0]),
+        np.diag([1e3, 1.0, 1e-8, 1e-12]) @ of_rank(4, 4),
+    ],
+    ids=lambda matrix: f"{len(matrix)}-{np.linalg.matrix_rank(matrix)}-{matrix.dtype}",
+)
+@pytest.mark.parametrize("modes", ["rrr", "jrj"])
+def test_a_determinant_has_its_derivatives_at_any_rank(matrix: Any, modes: str) -> None:
+    """The matrices of rank n - 3 and of 0 have third derivatives alone."""
+    along = RANDOM.normal(size=(3, *matrix.shape)).astype(matrix.dtype)
+
+    def derivative(function: Any, order: int) -> Any:
+        if not order:
+            return function
+        below, v = derivative(function, order - 1), along[order - 1]
+        if modes[order - 1] == "j":
+            return lambda a: mx.jvp(below, (a,), (v,))[1]
+        return lambda a: np.sum(np.real(mx.grad(below)(a) * v))
+
+    def real(function: Any) -> Any:
+        return lambda a: np.real(function(a))
+
+    for order in (1, 2, 3):
+        close(derivative(real(np.linalg.det), order)(matrix), derivative(real(expanded), order)(matrix), 1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_gradients_of_determinants_of_stacks(dtype: Any) -> None:
+    """Regular matrices beside singular ones, ones that are not finite and large ones, and none at all."""
+    regular = np.stack([A, S]).astype(dtype)
+    mixed = np.concatenate([regular, np.zeros((1, 3, 3), dtype), np.full((1, 3, 3), np.nan, dtype)])
+    found = mx.grad(lambda a: np.sum(np.real(np.linalg.det(a))))(mixed)
+    wanted = np.linalg.det(regular)[:, None, None] * np.swapaxes(np.linalg.inv(regular), 1, 2)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found[:2], wanted, rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+    assert np.all(found[2] == 0)
+    assert np.all(np.isnan(found[3]))
+    large = np.stack([RANDOM.normal(size=(40, 40)), np.full((40, 40), np.inf)]).astype(dtype)
+    found = mx.grad(lambda a: np.sum(np.real(np.linalg.det(a))))(large)
+    wanted = np.linalg.det(large[0]) * np.linalg.inv(large[0]).T
+    np.testing.assert_allclose(found[0], wanted, rtol=1, atol=1e4 * np.finfo(dtype).eps * np.max(np.abs(wanted)))
+    assert np.all(np.isnan(found[1]))
+    assert mx.grad(lambda a: np.sum(np.real(np.linalg.det(a))))(large[:0]).shape == (0, 40, 40)
+    assert mx.grad(lambda a: np.real(np.linalg.det(a)))(large[0, :0, :0]).shape == (0, 0)
+
+
+def test_products_of_singular_values_do_not_overflow_on_the_way() -> None:
+    scale = np.diag([1e200, 1e200, 1e-200, 1e-200, 1.0])
+    close(mx.grad(np.linalg.det)(scale)[4, 4], 1.0)
+
+
+def test_the_logarithm_of_the_determinant_of_a_singular_matrix_has_no_derivative() -> None:
+    with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
+        mx.grad(lambda a: np.linalg.slogdet(a)[1])(np.zeros((3, 3)))
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 
@@ -204,13 +285,20 @@ def test_an_indefinite_matrix_has_no_cholesky_factor() -> None:
         (lambda x: np.fft.fft(x, 0), "needs 1 or more"),
         (lambda x: np.fft.fft(x, norm="unit"), "'backward', 'ortho' or 'forward'"),
         (lambda x: np.quantile(x, 0.5, method="mode"), "is not traced"),
-        (lambda x: np.quantile(x, 0.5, weights=x), "weights"),
+        (lambda x: np.quantile(x, 0.5, weights=x), "weights= and method='linear'"),
+        (lambda x: np.quantile(x, 0.5, method="inverted_cdf", weights=x[0]), "weights of shape"),
+        (lambda x: np.nanquantile(x, 0.5, method="inverted_cdf", weights=x), "weights= is not traced"),
         (lambda x: np.median(x + 0j), "complex numbers have none"),
         (lambda x: np.interp(x, [1.0, 2.0], [1.0]), "vectors of one size"),
         (lambda x: np.searchsorted(x, 0.5), "takes a vector"),
         (lambda x: np.sort(x, order="name"), "structured arrays"),
         (lambda x: np.put(np.zeros(3), [0], x[0, 0]), "mixad.numpy.zeros"),
-        (lambda x: np.polyfit(x[0], x[1], 1, cov=True), "is not traced"),
+        (lambda x: np.polyfit(x[0], x[1], 2, cov=True), "needs more points"),
+        (lambda x: np.polyfit(x[0], x[1], [0, 2]), "several degrees"),
+        (lambda x: np.add.reduceat(x, [0, 3]), "from 0 to 2"),
+        (lambda x: np.packbits(x), "takes bool or integers"),
+        (lambda x: np.unpackbits((x > 0).astype(int)), "takes uint8"),
+        (lambda x: np.packbits(x > 0, bitorder="middle"), "'big' or 'little'"),
     ],
 )
 def test_what_cannot_be_done_says_so_at_the_users_line(call: Any, message: str) -> None:

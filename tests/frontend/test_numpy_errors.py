@@ -17,8 +17,8 @@ X = np.arange(6.0).reshape(2, 3) + 1
     ("call", "error", "message"),
     [
         (lambda x: np.histogram(x, bins="auto"), TraceError, r"bins='auto' is not traced"),
-        (lambda x: np.gcd(x.astype(int), 2), TraceError, r"np\.gcd is not traced"),
-        (lambda x: np.add.reduceat(x, [0, 1]), TraceError, r"np\.add\.reduceat is not traced"),
+        (lambda x: np.isnat(x), TraceError, r"np\.isnat is not traced"),
+        (lambda x: np.subtract.reduceat(x, [0, 1]), TraceError, r"np\.subtract\.reduceat is not traced"),
         (lambda x: np.subtract.reduce(x), TraceError, r"np\.subtract\.reduce is not traced"),
         (lambda x: np.multiply.at(x, x[0].astype(int) % 2, 2.0), TraceError, r"np\.multiply\.at at traced positions"),
         (lambda x: np.pad(x, 1, mode="edge", end_values=2), TraceError, r"takes no end_values="),
@@ -68,6 +68,9 @@ X = np.arange(6.0).reshape(2, 3) + 1
         (lambda x: x[0, 0].item(), TraceError, "lose its derivative"),
         (lambda x: math.sin(x[0, 0]), TraceError, r"np\.sin"),
         (lambda x: float(x[0, 0]), TraceError, r"np\.sin"),
+        (lambda x: complex(x[0, 0]), TraceError, r"astype\(complex\)"),
+        (lambda x: int(x[0, 0] + 1j), TraceError, r"np\.real"),
+        (lambda x: int(x), TraceError, "ambiguous"),
         (lambda x: 1 if x else 0, TraceError, r"\.any\(\) or \.all\(\)"),
     ],
 )

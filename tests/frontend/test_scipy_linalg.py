@@ -36,6 +36,15 @@ CASES = {
     "block_diag": (lambda m, a, b, v: m.block_diag(a, b, v), (A, B, V)),
     "toeplitz": (lambda m, c, r: m.toeplitz(c, r), (V, RNG.uniform(size=4))),
     "toeplitz-symmetric": (lambda m, c: m.toeplitz(c), (V,)),
+    "solve_continuous_lyapunov": (lambda m, a, q: m.solve_continuous_lyapunov(a, q), (A, P)),
+    "solve_discrete_lyapunov": (lambda m, a, q: m.solve_discrete_lyapunov(a / 3, q), (A, P)),
+    "lstsq": (lambda m, a, b: m.lstsq(a, b)[0], (np.concatenate([A, P]), np.concatenate([V, V]))),
+    "lstsq-residuals": (lambda m, a, b: m.lstsq(a, b)[1], (np.concatenate([A, P]), np.concatenate([B, B]))),
+    **{f"lu-{part}": (lambda m, a, part=part: m.lu(a)[part], (A[::-1],)) for part in (0, 1, 2)},
+    "lu-permuted": (lambda m, a: m.lu(a, permute_l=True)[0], (B,)),
+    "lu-wide": (lambda m, a: m.lu(a)[2], (B.T,)),
+    **{f"polar-{side}": (lambda m, a, side=side: m.polar(a, side)[1], (B,)) for side in ("left", "right")},
+    "polar-wide": (lambda m, a: m.polar(a)[0], (B.T,)),
     "inv": (lambda m, a: m.inv(a), (A,)),
     "det": (lambda m, a: m.det(a), (A,)),
 }
@@ -115,6 +124,30 @@ def test_the_third_derivative_of_expm_of_one_number_is_expm():
     np.testing.assert_allclose(f(0.7), np.exp(0.7), rtol=1e-13)
 
 
+def test_the_derivative_of_the_exponential_is_a_function_too():
+    def pushed(a, e):
+        return mx.jvp(msl.expm, (a,), (e,))[1]
+
+    weights = RNG.uniform(-1, 1, A.shape)
+    for argnum in (0, 1):
+        found, wanted = (
+            mx.grad(lambda a, e, f=f: np.sum(np.sin(f(a, e)) * weights), argnum)(A, P)
+            for f in (lambda a, e: msl.expm_frechet(a, e)[1], pushed)
+        )
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_factors_of_a_singular_matrix_have_values():
+    singular = np.outer(V, V) + np.diag([0.0, 0.0, 1.0])
+    for found, wanted in zip(
+        mx.jit(lambda a: msl.lu(a, p_indices=True))(singular), sl.lu(singular, p_indices=True), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, atol=1e-15)
+        assert found.dtype == wanted.dtype
+    with pytest.raises(np.linalg.LinAlgError):
+        mx.grad(lambda a: np.sum(msl.lu(a)[2]))(np.zeros((3, 3)))
+
+
 def test_the_unread_triangle_has_no_derivative():
     gradient = mx.grad(lambda a: np.sum(msl.solve_triangular(a, B, lower=True)))(A)
     assert np.all(np.triu(gradient, 1) == 0)
@@ -129,6 +162,13 @@ def test_wrong_calls():
         mx.jit(msl.expm)(B)
     with pytest.raises(ShapeError, match=r"(?s)solve_sylvester.*test_scipy_linalg\.py"):
         mx.jit(lambda q: msl.solve_sylvester(A, A, q))(B)
+    for call in (
+        lambda a: msl.solve_discrete_lyapunov(a, P[:2, :2]),
+        lambda a: msl.expm_frechet(a, P[:2, :2]),
+        lambda a: msl.polar(a, side="top"),
+    ):
+        with pytest.raises(ShapeError, match=r"(?s)scipy.linalg.*test_scipy_linalg\.py"):
+            mx.jit(call)(A)
     with pytest.raises(ShapeError, match=r"(?s)toeplitz.*vectors"):
         mx.jit(msl.toeplitz)(A)
     with pytest.raises(ShapeError, match=r"(?s)block_diag.*\(2, 3, 3\)"):

@@ -35,10 +35,11 @@ def _violations():
             found[name, "C1"] = ([_t(2), _t(3)], {})
             found[name, "C2"] = ([_t(2), _t(2, dtype=np.float32)], {})
             found[name, "C3"] = ([_t(2, dtype=COMPLEX)] * 2, {})
-        elif cls and issubclass(cls, mixad.ops.special_gamma.IncompleteBeta):
-            found[name, "C1"] = ([_t(2), _t(2), _t(3)], {})
-            found[name, "C2"] = ([_t(2), _t(2), _t(2, dtype=np.float32)], {})
-            found[name, "C3"] = ([_t(2, dtype=COMPLEX)] * 3, {})
+        elif cls and issubclass(cls, PARAMETRIC):
+            others = [_t(2)] * (len(definition.rules.operands) - 1)
+            found[name, "C1"] = ([*others, _t(3)], {})
+            found[name, "C2"] = ([*others, _t(2, dtype=np.float32)], {})
+            found[name, "C3"] = ([_t(2, dtype=COMPLEX)] * (len(others) + 1), {})
         elif cls and issubclass(cls, mixad.ops.reductions.Reduction):
             found[name, "C1"] = ([_t(2, 3)], {"axes": (1, 0)})
             found[name, "C2"] = ([_t(2, dtype=_refused(cls.dtypes))], {"axes": (0,)})
@@ -51,6 +52,7 @@ def _violations():
     return found | EXPLICIT
 
 
+PARAMETRIC = (mixad.ops.special_gamma.IncompleteBeta, mixad.ops.special_integrals.Hypergeometric)
 ONE = _t(4, dtype=INT)
 EXPLICIT = {
     ("ad.mul_no_nan", "C1"): ([_t(2), _t(3)], {}),
@@ -148,14 +150,14 @@ for _name in ("fft", "ifft", "rfft", "irfft"):
         (f"fft.{_name}", "C2"): ([_t(3, 0)], {"axis": 1, **_size}),
         (f"fft.{_name}", "C3"): ([_t(3, dtype=np.float16)], {"axis": 0, **_size}),
     }
-for _name in ("solve", "det", "slogdet", "cholesky", "qr", "complement", "eigh", "eig", "svd", "pinv"):
+for _name in ("solve", "det", "slogdet", "cholesky", "qr", "complement", "eigh", "eig", "svd", "pinv", "lu"):
     _cutoff = {"cutoff": 1e-9} if _name == "pinv" else {}
     _more = [_t(3, 1)] if _name == "solve" else []
     EXPLICIT |= {
         (f"linalg.{_name}", "C1"): ([_t(3), *_more], _cutoff),
         (f"linalg.{_name}", "C2"): ([_t(3, 3, dtype=np.float16), *_more], _cutoff),
     }
-    if _name not in ("svd", "pinv"):
+    if _name not in ("svd", "pinv", "lu"):
         _wrong = _t(2, 3, dtype=COMPLEX if _name == "eig" else FLOAT)
         EXPLICIT[f"linalg.{_name}", "C3"] = ([_wrong, *_more], {})
 EXPLICIT |= {

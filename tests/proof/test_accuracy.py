@@ -38,6 +38,12 @@ MEANINGS = {
     "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
     "logit": lambda x: mpmath.log(x / (1 - x)),
     "entr": lambda x: -x * mpmath.log(x),
+    "poch": lambda x, y: mpmath.gamma(x + y) / mpmath.gamma(x),
+    "sine_integral": mpmath.si,
+    "cosine_integral": mpmath.ci,
+    "fresnel_sine": mpmath.fresnels,
+    "fresnel_cosine": mpmath.fresnelc,
+    "spence": lambda x: mpmath.re(mpmath.polylog(2, 1 - x)),
     "dawsn": lambda x: mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(-x * x) * mpmath.erfi(x),
 }
 STEPS = ("sign", "floor", "ceil", "round", "trunc", "floor_divide", "is_finite", "sign_bit")

@@ -52,7 +52,7 @@ def test_claimed_types_give_numpys_values_and_types(row: CompositionRow) -> None
         except TypeError:
             assert dtype == bfloat16, f"NumPy refuses {dtype}"
             continue
-        if row.name == "scipy.linalg.solve_sylvester" and dtype.kind == "b":
+        if row.name in ("scipy.linalg.solve_sylvester", "scipy.linalg.polar") and dtype.kind == "b":
             continue  # singular, and SciPy says nothing
         if row.name in ("scipy.linalg.logm", "scipy.linalg.sqrtm") and expected[0].dtype.kind == "c" != dtype.kind:
             continue  # a real matrix whose function is not real is refused

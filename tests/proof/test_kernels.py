@@ -23,7 +23,7 @@ from .test_operations import (  # noqa: F401  run here again
     test_numpy_backend_takes_integer_operands_as_inputs,
 )
 
-SMALL = "fuse{min-elements=1},layout,tile{cache=1,least=1,most=3,chunks=3,serial=0}"
+SMALL = "fuse{min-elements=1},layout,tile{cache=1,least=1,most=3,chunks=3,serial=0,contiguous=1}"
 
 
 class InSmallBlocks(NumPyBackend):
