@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -47,3 +49,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def bless(request: pytest.FixtureRequest) -> bool:
     """Whether expectations are to be rewritten."""
     return bool(request.config.getoption("--bless"))
+
+
+@pytest.fixture
+def peak_of():
+    """Gives the most bytes in use at once during a call of a function that is compiled already."""
+
+    def peak(function, *arguments):
+        function(*arguments)
+        found = []
+
+        def measure():
+            tracemalloc.start()
+            result = function(*arguments)
+            found.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            del result
+
+        thread = threading.Thread(target=measure)  # which has kept no memory from earlier calls
+        thread.start()
+        thread.join()
+        return found[0]
+
+    return peak

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 #: Every value starts at a multiple of this many bytes: a cache line, and the widest vector register.
 ALIGNMENT: Final = 64
 
@@ -25,23 +27,22 @@ class Lifetime:
 
 def assign(lifetimes: Sequence[Lifetime]) -> tuple[list[int], int]:
     """The offset of each buffer, and the bytes that all need together."""
-    offsets = [0] * len(lifetimes)
-    placed: list[int] = []
-    total = 0
-    for number in sorted(range(len(lifetimes)), key=lambda each: -lifetimes[each].nbytes):
+    count = len(lifetimes)
+    offsets = np.zeros(count, np.int64)
+    #: Those that have a place, by where they start: offset, end, first and last step.
+    placed = np.zeros((4, 0), np.int64)
+    for number in sorted(range(count), key=lambda each: -lifetimes[each].nbytes):
         own = lifetimes[number]
-        start = 0
-        for other in placed:
-            theirs = lifetimes[other]
-            if theirs.first <= own.last and own.first <= theirs.last:
-                if offsets[other] - start >= own.nbytes:
-                    break
-                start = max(start, aligned(offsets[other] + theirs.nbytes))
+        size = aligned(own.nbytes)
+        alive = placed[:2, (placed[2] <= own.last) & (own.first <= placed[3])]
+        # Behind those that start earlier, up to the next one; at last behind all.
+        free_from = np.maximum.accumulate(np.append(0, alive[1]))
+        fits = np.append(alive[0] - free_from[:-1] >= size, True)
+        start = free_from[int(np.argmax(fits))]
         offsets[number] = start
-        total = max(total, aligned(start + own.nbytes))
-        placed.append(number)
-        placed.sort(key=offsets.__getitem__)
-    return offsets, total
+        entry = np.array((start, start + size, own.first, own.last))
+        placed = np.insert(placed, int(np.searchsorted(placed[0], start)), entry, axis=1)
+    return offsets.tolist(), int(placed[1].max(initial=0))
 
 
 def aligned(nbytes: int) -> int:

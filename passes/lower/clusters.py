@@ -20,6 +20,8 @@ from .iteration import COMBINED, Iteration, iteration
 OUTER_POINTS: Final = 4
 #: ... of at most this many elements each.
 POINT_ELEMENTS: Final = 1 << 18
+#: So many clusters that read a value are asked whether another reader may join them: the last.
+READERS: Final = 8
 
 
 def is_repeated(op: Operation) -> bool:
@@ -33,12 +35,14 @@ def is_repeated(op: Operation) -> bool:
 class Cluster:
     """Operations that run together, along ``axes[value]`` of each value (`WHOLE` where it is read uncut).
 
-    ``bits`` is the cluster's own in the masks of dependences, and ``before`` those of all clusters it depends on.
+    ``bits`` is the cluster's own in the masks of dependences, ``before`` those of all clusters that it depends on and
+    ``behind`` of all that depend on it.
     """
 
     extent: int
     bits: int = 0
     before: int = 0
+    behind: int = 0
     ops: list[Operation] = field(default_factory=list)
     axes: dict[Value, int] = field(default_factory=dict)
     #: Results to which every block adds.
@@ -109,10 +113,11 @@ class Clustering:
         return iteration(op)
 
     def _candidates(self, op: Operation) -> list[Cluster]:
-        """Clusters that made or read an operand, the makers first."""
+        """Clusters that made an operand, and the last of those that read a large one."""
         sources = list(_sources(op)) if self._alive else []
         made = [self._member[value.owner] for value in sources if value.owner in self._member]
-        read = [bit for value in sources for bit in self._readers.get(value, ())]
+        large = [value for value in sources if value.type.size >= self.limits.elements]
+        read = [bit for value in large for bit in list(self._readers.get(value, ()))[-READERS:]]
         return list(dict.fromkeys(self._clusters[bit] for bit in (*made, *read)))
 
     def _start(self, op: Operation, plan: Iteration) -> Cluster | None:
@@ -225,9 +230,9 @@ class Clustering:
         """A mask with all that its clusters depend on."""
         done = pending = mask
         while pending:
-            bit = pending.bit_length() - 1
-            pending &= ~self._clusters[bit].bits
-            done |= self._clusters[bit].before
+            cluster = self._clusters[pending.bit_length() - 1]
+            done |= cluster.before
+            pending &= ~(cluster.bits | cluster.before)
         return done
 
     def _depend(self, cluster: Cluster, mask: int) -> None:
@@ -235,9 +240,17 @@ class Clustering:
         new = mask & ~(cluster.before | cluster.bits)
         if new:
             cluster.before |= new
-            for other in self._alive:
-                if other.before & cluster.bits:
-                    other.before |= new
+            for other in self._of(cluster.behind):
+                other.before |= new
+            for other in self._of(new):
+                other.behind |= cluster.bits | cluster.behind
+
+    def _of(self, mask: int) -> Iterator[Cluster]:
+        """The clusters of a mask, each once."""
+        while mask:
+            cluster = self._clusters[mask.bit_length() - 1]
+            mask &= ~cluster.bits
+            yield cluster
 
     def _comes_back(self, values: Sequence[Value] | dict[Value, int], cluster: Cluster) -> bool:
         """Whether a value that is not the cluster's own depends on it."""
@@ -279,9 +292,11 @@ class Clustering:
         made = {op.result for op in first.ops}
         first.inputs = {value: None for value in (*first.inputs, *second.inputs) if value not in made}
         first.before = (first.before | second.before) & ~first.bits
-        for other in self._alive:
-            if other.before & first.bits:
-                other.before |= first.bits | first.before
+        first.behind = (first.behind | second.behind) & ~first.bits
+        for other in self._of(first.behind):
+            other.before |= first.bits | first.before
+        for other in self._of(first.before):
+            other.behind |= first.bits | first.behind
 
 
 def _sources(op: Operation) -> Iterator[Value]:

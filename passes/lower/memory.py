@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from ...ir.graph import Graph, Operation, Value
@@ -20,18 +20,28 @@ VIEWS: Final = frozenset(
         "tensor.transpose",
     )
 )
+_OWN_MEMORY: Final = frozenset(("ad", "fft", "kernel", "linalg", "tensor"))
+#: The operands whose memory an operation's results may show.
+Shown = Callable[[Operation], Sequence[Value]]
 
 
-def is_view(op: Operation) -> bool:
-    """Whether the result may show the first operand's memory."""
-    return op.name in VIEWS
+def shown(op: Operation) -> Sequence[Value]:
+    """The operands whose memory the results may show: choices, loops and users' operations may return any."""
+    if op.name in VIEWS:
+        return op.operands[:1]
+    return () if op.definition.dialect in _OWN_MEMORY else op.operands
 
 
-def root(value: Value, is_view: Callable[[Operation], bool] = is_view) -> Value:
-    """The value whose memory a value may show."""
-    while is_view(value.owner):
-        value = value.owner.operands[0]
-    return value
+def roots(values: Iterable[Value], shown: Shown = shown) -> set[Value]:
+    """Values, and those whose memory they may show."""
+    found: set[Value] = set()
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        if value not in found:
+            found.add(value)
+            pending += shown(value.owner)
+    return found
 
 
 class Buffers:
@@ -41,14 +51,10 @@ class Buffers:
     step, counted in program order, that reads a value or what shows its memory.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        wanted: Callable[[Value], bool],
-        is_view: Callable[[Operation], bool] = is_view,
-    ) -> None:
-        self._is_view = is_view
-        self.last = self._last_reads(graph)
+    def __init__(self, graph: Graph, wanted: Callable[[Value], bool], shown: Shown = shown) -> None:
+        self.last: dict[Value, int] = {}
+        for step, op in enumerate([*graph, graph.end]):
+            self.last.update(dict.fromkeys(roots(op.operands, shown), step))
         #: The number of a value's buffer.
         self.number: dict[Value, int] = {}
         #: The value that each buffer was made for, and the steps in which it is in use.
@@ -58,16 +64,6 @@ class Buffers:
             for value in op.results:
                 if wanted(value):
                     self._place(op, value, step)
-
-    def _last_reads(self, graph: Graph) -> dict[Value, int]:
-        last: dict[Value, int] = {}
-        for step, op in enumerate([*graph, graph.end]):
-            for value in op.operands:
-                last[value] = step
-                while self._is_view(value.owner):
-                    value = value.owner.operands[0]
-                    last[value] = step
-        return last
 
     def _place(self, op: Operation, value: Value, step: int) -> None:
         last = max(step, self.last.get(value, step))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import linecache
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from ..backend import register_backend
 from ..program import Program
 from ..support import SupportTable
 from . import blocks as _blocks  # noqa: F401  writes kernels
+from .arenas import memory
+from .bufferize import ARENA, HEAP
 from .codegen import Codegen
 from .pool import Kernel, one_blas_thread
 from .table import support_table
@@ -29,7 +33,7 @@ class NumPyBackend:
         "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,"
         "tidy-loops,gather-factors,hoist-loops,sink-loops)"
     )
-    lowering = "fuse,layout,tile"
+    lowering = "fuse,layout,tile,bufferize"
 
     @property
     def support(self) -> SupportTable:
@@ -44,12 +48,19 @@ class NumPyBackend:
         code = compile(source, filename, "exec")
         namespace: dict[str, Any] = codegen.namespace
         exec(code, namespace)
+        kernels = []
         for name, (functions, rest) in codegen.kernels.items():
             blocks, *left = (namespace[function] for function in functions)
-            namespace[name] = Kernel(blocks, left[0] if left else None, *rest)
+            kernels.append(Kernel(blocks, left[0] if left else None, *rest))
+            namespace[name] = kernels[-1]
         if annotate:
             linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        return Program(_quiet(namespace["program"], codegen.calls_blas), source, self.name)
+        attributes = graph.attributes
+        arena: int = attributes.get(ARENA, 0)
+        scratch = max((kernel.working_memory() for kernel in kernels), default=0)
+        nbytes = arena + attributes.get(HEAP, 0) + scratch
+        run = _prepared(namespace["program"], codegen.calls_blas, arena)
+        return Program(run, source, self.name, nbytes)
 
 
 @functools.lru_cache(maxsize=1)
@@ -57,20 +68,24 @@ def _support_of(operations: int) -> SupportTable:
     return support_table()
 
 
-def _quiet(function: Any, calls_blas: bool) -> Any:
+def _prepared(function: Callable[..., Any], calls_blas: bool, arena: int) -> Callable[..., Any]:
     """Run ``function`` without NumPy's floating-point warnings: a derivative passes through infinities that
-    the function itself does not show. BLAS is held to one thread where it would take several."""
+    the function itself does not show. Where it wants one, it gets an arena; BLAS is held to one thread where it would
+    take several."""
     errstate = np.errstate
 
     def run(*arrays: Any) -> Any:
         with errstate(all="ignore"):
             return function(*arrays)
 
-    def run_in_one_thread(*arrays: Any) -> Any:
-        with errstate(all="ignore"), one_blas_thread():
-            return function(*arrays)
+    def run_large(*arrays: Any) -> Any:
+        with errstate(all="ignore"), one_blas_thread() if calls_blas else nullcontext():
+            if not arena:
+                return function(*arrays)
+            with memory(arena) as lent:
+                return function(lent, *arrays)
 
-    return run_in_one_thread if calls_blas else run
+    return run_large if calls_blas or arena else run
 
 
 NUMPY = NumPyBackend()

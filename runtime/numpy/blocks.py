@@ -6,6 +6,7 @@ is there already (``out=``), scratch or the kernel's own results, and what block
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ import numpy as np
 from ...ir.graph import Operation, Value
 from ...ops.contraction import PRODUCTS
 from ...ops.kernel import FUSED, WHOLE, Fused
-from ...passes.lower.arena import Lifetime, assign
+from ...passes.lower.arena import assign
 from ...passes.lower.cut import cut
 from ...passes.lower.iteration import COMBINED
+from ...passes.lower.memory import Buffers, shown
 from .codegen import Codegen
 from .control import CONTROL
-from .table import dtype_text, into_of, is_view, template_of
+from .table import dtype_text, template_of
 
 
 def emit_kernel(codegen: Codegen, op: Operation) -> None:
@@ -47,15 +49,18 @@ def _allocate(codegen: Codegen, op: Operation, fused: Fused) -> list[str]:
     chunks = -(-fused.extent // fused.chunk)
     names = []
     for value, axis in zip(op.results, fused.results, strict=True):
-        name = codegen.names[value] = codegen.fresh()
         dtype, shape = value.type.dtype, value.type.shape
+        place = codegen.place(value)
+        name = codegen.names[value] = place or codegen.fresh()
+        names.append(name)
+        if place:
+            continue
         if axis != WHOLE:
             text = f"np.empty({shape}, {dtype_text(dtype)})"
         else:
             ufunc = COMBINED[fused.region.outputs[value.index].owner.name]
             text = f"np.full({(chunks, *shape)}, {_start(ufunc, dtype)}, {dtype_text(dtype)})"
         codegen.lines.append(f"{name} = {text}")
-        names.append(name)
     return names
 
 
@@ -78,14 +83,9 @@ class Block(Codegen):
         self.fused = fused
         self.points = points
         self.nbytes = 0
-        self._steps = {op: step for step, op in enumerate(self.graph)}
-        self._last = self._find_last()
-        #: Values computed straight into a result, and the buffer of those in scratch memory.
-        self._outputs: dict[Value, int] = {}
-        for index, value in enumerate(self.graph.outputs):
-            self._outputs.setdefault(value, index)
-        self._buffer: dict[Value, int] = {}
-        self._buffers: list[tuple[Value, int, int]] = []
+        #: Values that the kernel returns, by the number of the result.
+        self._outputs = {value: index for index, value in enumerate(self.graph.outputs)}
+        self._buffers = Buffers(self.graph, self._is_scratch, self._shown)
         for index, (value, axis) in enumerate(zip(self.graph.inputs, fused.axes, strict=True)):
             self.names[value] = f"a{index}" if axis == WHOLE else f"b{index}"
 
@@ -121,25 +121,24 @@ class Block(Codegen):
 
     # --- results ---------------------------------------------------------------------------------
 
-    def _general(self, op: Operation) -> None:
-        template = into_of(op) if len(op.results) == 1 else None
-        if self._is_packed(op):
-            template = f"np.copyto({{out}}, {template_of(op)})"
-        if template is None:
-            super()._general(op)
-            return
-        value = op.result
-        if op.definition.rules.cls.elementwise:
-            operands = self._broadcasting(op)
-        else:
-            operands = [self.full(operand) for operand in op.operands]
-        index = self._outputs.get(value)
-        if index is not None and self.fused.results[index] != WHOLE:
-            name = f"o{index}"
-        else:
-            name = self._temporary(op)
-        self.lines.append(template.format(*operands, out=name))
-        self.names[value] = name
+    def _into(self, op: Operation) -> str | None:
+        return f"np.copyto({{out}}, {template_of(op)})" if self._is_packed(op) else super()._into(op)
+
+    def _target(self, value: Value) -> str | None:
+        if self._is_written(value):
+            return f"o{self._outputs[value]}"
+        return f"t{self._buffers.number[value]}"
+
+    def _is_written(self, value: Value) -> bool:
+        """Whether a value is a result of the kernel to which blocks do not add."""
+        return value in self._outputs and self.fused.results[self._outputs[value]] != WHOLE
+
+    def _is_scratch(self, value: Value) -> bool:
+        """Whether a value is computed into scratch memory."""
+        return self._into(value.owner) is not None and not self._is_written(value)
+
+    def _shown(self, op: Operation) -> Sequence[Value]:
+        return () if self._is_packed(op) else shown(op)
 
     def _is_packed(self, op: Operation) -> bool:
         """Whether an operand that the region transposes is brought into that order: where more than one operation
@@ -158,43 +157,12 @@ class Block(Codegen):
         elif name != f"o{index}":
             self.lines.append(f"o{index}[...] = {name}")
 
-    # --- scratch memory --------------------------------------------------------------------------
-
-    def _find_last(self) -> dict[Value, int]:
-        """The last step that reads a value or something that shows its memory."""
-        last: dict[Value, int] = {}
-        for op, step in self._steps.items():
-            for value in op.operands:
-                last[value] = step
-                while is_view(value.owner) and not self._is_packed(value.owner):
-                    value = value.owner.operands[0]
-                    last[value] = step
-        return last
-
-    def _temporary(self, op: Operation) -> str:
-        """Scratch memory for a result: an operand's, where that is of one type and read for the last time."""
-        value, step = op.result, self._steps[op]
-        last = self._last.get(value, step)
-        if op.definition.rules.cls.elementwise:
-            for operand in op.operands:
-                number = self._buffer.get(operand)
-                if number is not None and operand.type is value.type:
-                    owner, first, end = self._buffers[number]
-                    if end == step:
-                        self._buffers[number] = (owner, first, max(last, step))
-                        self._buffer[value] = number
-                        return f"t{number}"
-        self._buffer[value] = len(self._buffers)
-        self._buffers.append((value, step, last))
-        return f"t{len(self._buffers) - 1}"
-
     def _scratch(self) -> list[str]:
         """The lines that lay out scratch memory."""
-        lifetimes = [Lifetime(first, last, value.type.nbytes) for value, first, last in self._buffers]
-        offsets, self.nbytes = assign(lifetimes)
+        offsets, self.nbytes = assign(self._buffers.lifetimes)
         return [
             f"t{number} = np.ndarray({value.type.shape}, {dtype_text(value.type.dtype)}, scratch, {offset})"
-            for number, ((value, _, _), offset) in enumerate(zip(self._buffers, offsets, strict=True))
+            for number, (value, offset) in enumerate(zip(self._buffers.owners, offsets, strict=True))
         ]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ...ir.graph import Graph, Value
+from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ops.kernel import FUSED, WHOLE, Fused
 from ...passes.lower.arena import assign
-from ...passes.lower.memory import Buffers, is_view, root
+from ...passes.lower.memory import Buffers, roots, shown
 from ...passes.manager import Pass, PassLog, register_pass
 from .table import into_of
 
@@ -23,7 +23,7 @@ HEAP: Final = "heap"
 @register_pass("bufferize")
 @dataclass(frozen=True)
 class Bufferize(Pass):
-    """Give intermediates of at least ``least`` bytes a place in one arena, by lifetime; outputs have memory of their own.
+    """Give intermediates of at least ``least`` bytes a place in one arena, by lifetime; outputs have their own memory.
 
     Only results that something can be told to write to a given place take part. Functions that loops and choices run
     are left alone.
@@ -32,22 +32,20 @@ class Bufferize(Pass):
     least: int = 65536
 
     def run(self, module: Module, log: PassLog) -> bool:
+        """True: at least the bytes outside of the arena are counted."""
         changed = False
         for graph in module.roots():
             offsets, arena = self._plan(graph)
-            if any(offset >= 0 for offset in offsets.values()):
-                graph.attributes |= {
-                    ARENA: arena,
-                    OFFSETS: tuple(offsets.values()),
-                    HEAP: _heap(graph, offsets),
-                }
-                log.count("buffers", sum(offset >= 0 for offset in offsets.values()))
-                log.count("bytes", arena)
-                changed = True
+            graph.attributes[HEAP] = _heap(graph, offsets)
+            if arena:
+                graph.attributes |= {ARENA: arena, OFFSETS: tuple(offsets.values())}
+            log.count("buffers", sum(offset >= 0 for offset in offsets.values()))
+            log.count("bytes", arena)
+            changed = True
         return changed
 
     def _plan(self, graph: Graph) -> tuple[dict[Value, int], int]:
-        kept = {root(value) for value in graph.outputs}
+        kept = roots(graph.outputs)
         buffers = Buffers(graph, lambda value: self._is_planned(value) and value not in kept)
         places, arena = assign(buffers.lifetimes)
         values = [value for op in graph for value in op.results]
@@ -69,12 +67,21 @@ def _heap(graph: Graph, offsets: dict[Value, int]) -> int:
     ends: dict[int, int] = {}
     for step, op in enumerate(graph):
         for value in op.results:
-            if offsets[value] < 0 and value in last and not is_view(op) and op.name != "tensor.constant":
+            if offsets[value] < 0 and value in last and not shown(op) and op.name != "tensor.constant":
                 live += value.type.nbytes
                 ends[last[value]] = ends.get(last[value], 0) + value.type.nbytes
-        most = max(most, live)
+        most = max(most, live + _sums(op))
         live -= ends.get(step, 0)
     return most
+
+
+def _sums(op: Operation) -> int:
+    """The bytes of what each chunk of a kernel adds up by itself."""
+    if op.definition is not FUSED:
+        return 0
+    fused = Fused(op)
+    added = sum(value.type.nbytes for value, axis in zip(op.results, fused.results, strict=True) if axis == WHOLE)
+    return added * -(-fused.extent // fused.chunk)
 
 
 def offsets_of(graph: Graph) -> dict[Value, int]:

@@ -16,12 +16,13 @@ import numpy as np
 from ...ir.attributes import Dense
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ir.types import bfloat16
+from ...ir.types import TensorType, bfloat16
 from ...ops.contraction import multiply_adds
-from ...ops.definition import Rules
 from ...ops.kernel import FUSED
+from ...passes.lower.memory import VIEWS
+from .bufferize import offsets_of
 from .control import CONTROL
-from .table import LOWERINGS, Lowering, into_of, template_of
+from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
@@ -46,6 +47,10 @@ class Codegen:
         #: Functions whose statements stand within others.
         self.bodies: list[Graph] = [] if outer is None else outer.bodies
         self.lines: list[str] = []
+        #: What comes before the program's lines.
+        self.head: list[str] = []
+        self._places = offsets_of(graph)
+        self._arena: dict[tuple[int, TensorType], str] = {}
         self._numbers = itertools.count(1)
         #: The variable that holds a value at its full shape.
         self.names: dict[Value, str] = {value: f"a{i}" for i, value in enumerate(graph.inputs)}
@@ -100,9 +105,10 @@ class Codegen:
 
     def _function(self, name: str, results: Callable[[], str]) -> str:
         self.statements()
-        arguments = ", ".join(self.names[value] for value in self.graph.inputs)
+        arena = ["arena"] if self._places else []
+        arguments = ", ".join([*arena, *(self.names[value] for value in self.graph.inputs)])
         returned = results()
-        body = "\n    ".join([*self.lines, f"return {returned}"])
+        body = "\n    ".join([*self.head, *self.lines, f"return {returned}"])
         return f"def {name}({arguments}):\n    {body}\n"
 
     def fresh(self) -> str:
@@ -196,43 +202,57 @@ class Codegen:
         self._storage[op.result] = self._root(x)
 
     def _general(self, op: Operation) -> None:
-        lowering = LOWERINGS.get(op.name, _PLAIN)
-        template = template_of(op)
-        rules: Rules = op.definition.rules
-        if template is None:
-            kernel = lowering.kernel or rules.evaluate
-            if op.attributes:
-                kernel = functools.partial(kernel, **op.attributes)
-            name = self.bind(f"{op.definition.mnemonic}_", kernel)
-            operands = [self.full(value) for value in op.operands]
-            expression = f"{name}({', '.join(operands)})"
+        into = self._into(op)
+        target = None if into is None else self._target(op.result)
+        template = template_of(op) if into is None or target is None else into
+        if template is not None and op.definition.rules.cls.elementwise:
+            operands = self._broadcasting(op)
         else:
-            if rules.cls.elementwise:
-                operands = self._broadcasting(op)
-            else:
-                operands = [self.full(value) for value in op.operands]
-            if self._write(op, operands):
-                return
-            expression = template.format(*operands)
+            operands = [self.full(value) for value in op.operands]
+        if target is not None:
+            assert template is not None
+            self.lines.append(template.format(*operands, out=target))
+            self.names[op.result] = target
+            return
+        expression = self._call(op, operands) if template is None else template.format(*operands)
         targets = []
         for result in op.results:
             self.names[result] = self.fresh()
             targets.append(self.names[result])
         self.lines.append(f"{', '.join(targets)} = {expression}")
-        if lowering.view:
+        if op.name in VIEWS:
             self._storage[op.result] = self._root(op.operands[0])
 
-    def _write(self, op: Operation, operands: Sequence[str]) -> bool:
-        """Write a result to where it is to be, if that can be done without a copy and is the faster way: small products
-        of matrices are faster as arrays of their own."""
-        target = self.destinations.get(op.results[0])
-        into = into_of(op) if target and op.name != "tensor.contract" else None
-        if target is None or into is None:
-            return False
-        self.lines.append(into.format(*operands, out=target))
-        self.names[op.result] = target
-        self.written.add(op.result)
-        return True
+    def _call(self, op: Operation, operands: Sequence[str]) -> str:
+        """A call of the operation's kernel, or of its reference meaning."""
+        kernel = LOWERINGS.get(op.name, _PLAIN).kernel or op.definition.rules.evaluate
+        if op.attributes:
+            kernel = functools.partial(kernel, **op.attributes)
+        return f"{self.bind(f'{op.definition.mnemonic}_', kernel)}({', '.join(operands)})"
+
+    def _into(self, op: Operation) -> str | None:
+        """The code of an operation that writes to memory which is there."""
+        return into_of(op) if len(op.results) == 1 else None
+
+    def _target(self, value: Value) -> str | None:
+        """The name of memory that is there for a value; None where there is none. Products of matrices in a loop's
+        steps are faster as arrays of their own."""
+        if value not in self.destinations or value.owner.name == "tensor.contract":
+            return self.place(value)
+        self.written.add(value)
+        return self.destinations[value]
+
+    def place(self, value: Value) -> str | None:
+        """The name of a value's place in the arena; None where it has none."""
+        offset = self._places.get(value)
+        if offset is None:
+            return None
+        name = self._arena.get((offset, value.type))
+        if name is None:
+            name = self._arena[offset, value.type] = f"m{len(self._arena)}"
+            shape, dtype = value.type.shape, dtype_text(value.type.dtype)
+            self.head.append(f"{name} = np.ndarray({shape}, {dtype}, arena, {offset})")
+        return name
 
     # --- memory ----------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from .arenas import memory
 
 VARIABLE: Final = "MIXAD_NUM_THREADS"
 #: Called with the number of a chunk, its first point and the one behind its last, scratch memory, and the arrays.
@@ -68,23 +69,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-class _Scratch(threading.local):
-    """Memory for the intermediates of a block, one a thread, kept for the next kernel."""
-
-    memory: np.ndarray[Any, Any] = np.empty(0, np.uint8)
-
-    def of(self, nbytes: int) -> np.ndarray[Any, Any]:
-        """At least ``nbytes`` bytes, aligned to a cache line."""
-        if self.memory.nbytes < nbytes:
-            whole = np.empty(nbytes + 64, np.uint8)
-            first = -whole.ctypes.data % 64
-            self.memory = whole[first : first + nbytes]
-        return self.memory
-
-
-_scratch: Final = _Scratch()
-
-
 @dataclass(frozen=True)
 class Kernel:
     """A kernel of ``extent`` points: ``blocks`` runs whole blocks of ``block`` points, ``rest`` what is left behind.
@@ -99,6 +83,10 @@ class Kernel:
     block: int
     chunk: int
     nbytes: int
+
+    def working_memory(self) -> int:
+        """The scratch memory of all threads together, in bytes."""
+        return self.nbytes * min(threads(), -(-self.extent // self.chunk))
 
     def __call__(self, *arrays: np.ndarray[Any, Any]) -> None:
         """Run on inputs, outputs and sums."""
@@ -123,15 +111,15 @@ class Kernel:
             self._work(chunks, arrays)
 
     def _work(self, chunks: Any, arrays: tuple[Any, ...]) -> None:
-        scratch = _scratch.of(self.nbytes)
-        for number, start in chunks:
-            stop = min(start + self.chunk, self.extent)
-            whole = start + (stop - start) // self.block * self.block
-            if whole > start:
-                self.blocks(number, start, whole, scratch, *arrays)
-            if stop > whole:
-                assert self.rest is not None
-                self.rest(number, whole, stop, scratch, *arrays)
+        with memory(self.nbytes) as scratch:
+            for number, start in chunks:
+                stop = min(start + self.chunk, self.extent)
+                whole = start + (stop - start) // self.block * self.block
+                if whole > start:
+                    self.blocks(number, start, whole, scratch, *arrays)
+                if stop > whole:
+                    assert self.rest is not None
+                    self.rest(number, whole, stop, scratch, *arrays)
 
 
 class _Shared:

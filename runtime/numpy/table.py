@@ -29,12 +29,11 @@ Template = str | Callable[[Operation], str | None] | None
 
 @dataclass(frozen=True)
 class Lowering:
-    """One row: how the operation is written. ``view`` where the result shares the operand's memory. ``kernel`` is
-    called where there is no template, in place of the reference meaning. ``into`` writes the result to ``{out}``; a
+    """One row: how the operation is written. ``kernel`` is called where there is no template, in place of the reference
+    meaning. ``into`` writes the result to ``{out}``; a
     NumPy function that is the reference meaning does without being told."""
 
     template: Template = None
-    view: bool = False
     kernel: Callable[..., Any] | None = None
     into: Template = None
 
@@ -59,12 +58,6 @@ def into_of(op: Operation) -> str | None:
     if isinstance(meaning, np.ufunc):
         return f"np.{meaning.__name__}({', '.join(f'{{{index}}}' for index in range(meaning.nin))}, out={{out}})"
     return None
-
-
-def is_view(op: Operation) -> bool:
-    """Whether the result may show the first operand's memory."""
-    row = LOWERINGS.get(op.name)
-    return op.name == "tensor.broadcast_in_dim" or (row is not None and row.view)
 
 
 def _mul_no_nan(x: Any, y: Any, out: Any = None) -> Any:
@@ -281,10 +274,10 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.reduce_prod": Lowering(_reduction("multiply"), into=_into_call(_reduction("multiply"))),
     "tensor.reduce_max": Lowering(_reduction("maximum"), into=_into_call(_reduction("maximum"))),
     "tensor.reduce_min": Lowering(_reduction("minimum"), into=_into_call(_reduction("minimum"))),
-    "tensor.reshape": Lowering(lambda op: f"{{0}}.reshape({op.result.type.shape})", view=True),
-    "tensor.transpose": Lowering(lambda op: f"{{0}}.transpose({op.attributes['permutation']})", view=True),
-    "tensor.slice": Lowering(_slice, view=True),
-    "tensor.reverse": Lowering(_reverse, view=True),
+    "tensor.reshape": Lowering(lambda op: f"{{0}}.reshape({op.result.type.shape})"),
+    "tensor.transpose": Lowering(lambda op: f"{{0}}.transpose({op.attributes['permutation']})"),
+    "tensor.slice": Lowering(_slice),
+    "tensor.reverse": Lowering(_reverse),
     "tensor.concatenate": Lowering(_concatenate, into=_into_call(_concatenate)),
     "tensor.gather": Lowering(_gather),
     "tensor.pad": Lowering(kernel=_pad, into=_pad_into),
@@ -293,8 +286,8 @@ LOWERINGS: Final[dict[str, Lowering]] = {
         lambda op: f"{{0}}.astype({dtype_text(op.result.type.dtype)})",
         into="np.copyto({out}, {0}, casting='unsafe')",
     ),
-    "ad.barrier": Lowering("{0}", view=True),
-    "ad.stop_gradient": Lowering("{0}", view=True),
+    "ad.barrier": Lowering("{0}"),
+    "ad.stop_gradient": Lowering("{0}"),
     "ad.mul_no_nan": Lowering(kernel=_mul_no_nan),
 }
 
