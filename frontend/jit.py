@@ -8,6 +8,7 @@ traced again with its own numbers.
 from __future__ import annotations
 
 import functools
+import operator
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -57,8 +58,9 @@ class Specialization:
 class Compiled:
     """A function and its compiled programs, by signature."""
 
-    def __init__(self, fun: Function, static_argnums: tuple[int, ...]) -> None:
+    def __init__(self, fun: Function, static_argnums: tuple[int, ...], memory_budget: int | None = None) -> None:
         functools.update_wrapper(self, fun, updated=())
+        self._passes = "" if memory_budget is None else f"remat{{budget={memory_budget}}}"
         self.fun = fun
         self.static = static_argnums
         #: Programs by signature, the one used last first. Tuples are replaced whole, so readers need no lock.
@@ -189,7 +191,7 @@ class Compiled:
                 root.finish([*values, *(value for value, _ in guards)])
             return root
 
-        found, programs, numbers = find_programs(record_program)
+        found, programs, numbers = find_programs(record_program, extra_passes=lambda trace: self._passes)
         run = entry_program(programs).run
         inputs = input_arrays(found)
         explicit = len(arrays)
@@ -217,7 +219,9 @@ class Compiled:
         return self.fun(*given, **keywords)
 
 
-def jit(fun: Function | None = None, *, static_argnums: int | Sequence[int] = ()) -> Any:
+def jit(
+    fun: Function | None = None, *, static_argnums: int | Sequence[int] = (), memory_budget: int | None = None
+) -> Any:
     """Compile a function of arrays. Usable as a decorator, with or without arguments.
 
     Arrays and numbers among the arguments are traced; strings, None, booleans and the arguments in
@@ -225,11 +229,16 @@ def jit(fun: Function | None = None, *, static_argnums: int | Sequence[int] = ()
     arrays that the function captures are read at every call; other things that it reads from its surroundings are
     read when it is traced, but for its closure and global variables, which belong to the signature, as do those of
     functions in its closure.
+
+    With ``memory_budget``, in bytes, values are computed again rather than kept where the program would need more
+    than that beside its arguments. Raises `MemoryBudgetError`, when it compiles, where that is not enough.
     """
+    if memory_budget is not None and (isinstance(memory_budget, bool) or operator.index(memory_budget) < 0):
+        raise ValueError(f"memory_budget is {memory_budget!r}, and has to be a number of bytes")
     if fun is None:
-        return functools.partial(jit, static_argnums=static_argnums)
+        return functools.partial(jit, static_argnums=static_argnums, memory_budget=memory_budget)
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    return Compiled(fun, numbers)
+    return Compiled(fun, numbers, memory_budget)
 
 
 def _is_dynamic(leaf: Any) -> bool:

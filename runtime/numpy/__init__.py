@@ -17,6 +17,7 @@ from ..backend import register_backend
 from ..program import Program
 from ..support import SupportTable
 from . import blocks as _blocks  # noqa: F401  writes kernels
+from . import remat as _remat  # noqa: F401  a pass
 from .arenas import memory
 from .bufferize import ARENA, HEAP
 from .codegen import Codegen
