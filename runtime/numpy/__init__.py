@@ -29,7 +29,11 @@ class NumPyBackend:
     """Runs programs with NumPy on the CPU."""
 
     name = "numpy"
-    pipeline = "expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
+    pipeline = (
+        "expand-ad,inline{custom=true},drop-stop-gradient,dce,"
+        "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,"
+        "tidy-loops,gather-factors,hoist-loops,sink-loops)"
+    )
     lowering = "fuse,layout,tile,bufferize"
 
     @property
