@@ -133,6 +133,7 @@ class DumpObserver(Observer):
                 files[name] = f"{_file_name(name)}-{len(files)}.py"
             self._write(files[name], program.source)
         self._manifest["programs"] = files
+        self._manifest["planned_bytes"] = {name: program.nbytes for name, program in programs.items()}
         self._manifest["backend"] = next((program.backend for program in programs.values()), None)
         self._finish(module)
 
