@@ -22,6 +22,7 @@ from ...ops.kernel import FUSED
 from ...passes.lower.memory import VIEWS
 from .bufferize import offsets_of
 from .control import CONTROL
+from .selection import select
 from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
@@ -29,6 +30,8 @@ DELETE_FROM: Final = 1 << 16
 #: BLAS takes several threads for products of as many multiply-adds, or not much more.
 THREADED_FROM: Final = 1 << 14
 _PLAIN: Final = Lowering()
+#: What every program may name.
+_GLOBALS: Final = {"np": np, "bfloat16": bfloat16.type, "select": select}
 
 
 class Codegen:
@@ -39,7 +42,7 @@ class Codegen:
         self.module = module
         self.annotate = annotate
         #: Shared by all functions of a program: globals, the sources written, Python names by function.
-        self.namespace: dict[str, Any] = {"np": np, "bfloat16": bfloat16.type} if outer is None else outer.namespace
+        self.namespace: dict[str, Any] = dict(_GLOBALS) if outer is None else outer.namespace
         self.sources: list[str] = [] if outer is None else outer.sources
         self.functions: dict[str, str] = {} if outer is None else outer.functions
         #: What runs a kernel, by name: the functions for a block and for what is left, and what `Kernel` takes besides.

@@ -269,7 +269,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.logical_and": Lowering("{0} & {1}"),
     "tensor.logical_or": Lowering("{0} | {1}"),
     "tensor.logical_xor": Lowering("{0} ^ {1}"),
-    "tensor.select": Lowering("np.where({0}, {1}, {2})"),
+    "tensor.select": Lowering("np.where({0}, {1}, {2})", into="select({0}, {1}, {2}, {out})"),
     "tensor.reduce_sum": Lowering(_reduction("add"), into=_into_call(_reduction("add"))),
     "tensor.reduce_prod": Lowering(_reduction("multiply"), into=_into_call(_reduction("multiply"))),
     "tensor.reduce_max": Lowering(_reduction("maximum"), into=_into_call(_reduction("maximum"))),
