@@ -10,7 +10,7 @@ _BITS: Final = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}
 
 
 def select(which: Any, x: Any, y: Any, out: np.ndarray[Any, Any]) -> None:
-    """Write ``x`` to ``out`` where ``which``, and ``y`` elsewhere. All broadcast to ``out``; ``x`` and ``y`` have its type.
+    """Write ``x`` to ``out`` where ``which``, and ``y`` elsewhere. All broadcast to ``out``; the numbers have its type.
 
     The numbers' bits are masked, which keeps every NaN and the signs of zeros. `numpy.where` decides element by
     element, which takes four to ten times as long where the decisions have no pattern. ``x`` or ``y`` may be ``out``;
