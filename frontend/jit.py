@@ -8,6 +8,7 @@ traced again with its own numbers.
 from __future__ import annotations
 
 import functools
+import operator
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -59,8 +60,15 @@ class Specialization:
 class Compiled:
     """A function and its compiled programs, by signature."""
 
-    def __init__(self, fun: Function, static_argnums: tuple[int, ...], device: Device | None = None) -> None:
+    def __init__(
+        self,
+        fun: Function,
+        static_argnums: tuple[int, ...],
+        memory_budget: int | None = None,
+        device: Device | None = None,
+    ) -> None:
         functools.update_wrapper(self, fun, updated=())
+        self._passes = "" if memory_budget is None else f"remat{{budget={memory_budget}}}"
         self.fun = fun
         self.static = static_argnums
         self._device = device
@@ -194,7 +202,8 @@ class Compiled:
                 root.finish([*values, *(value for value, _ in guards)])
             return root
 
-        found, programs, numbers = find_programs(record_program, None if self._device is None else self._device.backend)
+        backend = None if self._device is None else self._device.backend
+        found, programs, numbers = find_programs(record_program, backend, lambda trace: self._passes)
         run = entry_program(programs).run
         inputs = input_arrays(found)
         explicit = len(arrays)
@@ -223,7 +232,11 @@ class Compiled:
 
 
 def jit(
-    fun: Function | None = None, *, static_argnums: int | Sequence[int] = (), device: Device | str | None = None
+    fun: Function | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    memory_budget: int | None = None,
+    device: Device | str | None = None,
 ) -> Any:
     """Compile a function of arrays. Usable as a decorator, with or without arguments.
 
@@ -233,11 +246,16 @@ def jit(
     read when it is traced, but for its closure and global variables, which belong to the signature, as do those of
     functions in its closure. ``device`` is ``"cpu"``, ``"gpu"`` or what `mixad.device` gives; otherwise the arguments,
     or the device chosen around the call, decide where it runs.
+
+    With ``memory_budget``, in bytes, values are computed again rather than kept where the program would need more
+    than that beside its arguments. Raises `MemoryBudgetError`, when it compiles, where that is not enough.
     """
+    if memory_budget is not None and (isinstance(memory_budget, bool) or operator.index(memory_budget) < 0):
+        raise ValueError(f"memory_budget is {memory_budget!r}, and has to be a number of bytes")
     if fun is None:
-        return functools.partial(jit, static_argnums=static_argnums, device=device)
+        return functools.partial(jit, static_argnums=static_argnums, memory_budget=memory_budget, device=device)
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    return Compiled(fun, numbers, None if device is None else as_device(device))
+    return Compiled(fun, numbers, memory_budget, None if device is None else as_device(device))
 
 
 def _is_dynamic(leaf: Any) -> bool:

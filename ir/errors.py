@@ -104,6 +104,10 @@ class UnsupportedOrderError(MixadError, NotImplementedError):
     """A derivative order beyond what a backend's support table declares for an operation."""
 
 
+class MemoryBudgetError(MixadError, MemoryError):
+    """A program needs more memory than it is allowed, whatever is computed again."""
+
+
 class NonFiniteError(MixadError, FloatingPointError):
     """A NaN or an infinity that `debug_nans` or `debug_infs` was told to stop at.
 

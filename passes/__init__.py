@@ -1,6 +1,6 @@
 """How a program changes: passes, and the manager that runs pipelines of them."""
 
-from . import ad, inline, lower, simplify
+from . import ad, inline, loops, lower, simplify
 from .manager import Instrument, Pass, PassLog, PassManager, PassRecord, register_pass, registered_passes
 from .pipeline import parse_pipeline
 from .simplify import simplification
@@ -13,6 +13,7 @@ __all__ = [
     "PassRecord",
     "ad",
     "inline",
+    "loops",
     "lower",
     "parse_pipeline",
     "register_pass",

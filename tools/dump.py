@@ -135,6 +135,7 @@ class DumpObserver(Observer):
             for file, text in program.stages().items():
                 self._write(file, text)
         self._manifest["programs"] = files
+        self._manifest["planned_bytes"] = {name: program.nbytes for name, program in programs.items()}
         self._manifest["backend"] = next((program.backend for program in programs.values()), None)
         self._finish(module)
 

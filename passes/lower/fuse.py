@@ -33,7 +33,7 @@ class Fuse(Pass):
     blocks into at most ``max_sum`` bytes a result. Without ``contractions`` products stay outside.
     """
 
-    min_elements: int = 8192
+    min_elements: int = 16384
     max_operations: int = 4000
     max_sum: int = 262_144
     contractions: bool = True

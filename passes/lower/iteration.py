@@ -168,7 +168,9 @@ def _barrier(op: Operation) -> Iteration:
     """What is waited for is in the same block, or whole."""
     own = tuple(range(op.result.type.rank))
     shape = op.result.type.shape
-    return Iteration(tuple(own if value.type.shape == shape else (None,) * value.type.rank for value in op.operands), own)
+    return Iteration(
+        tuple(own if value.type.shape == shape else (None,) * value.type.rank for value in op.operands), own
+    )
 
 
 def _along(op: Operation) -> Iteration:

@@ -52,6 +52,7 @@ class Buffers:
     """
 
     def __init__(self, graph: Graph, wanted: Callable[[Value], bool], shown: Shown = shown) -> None:
+        self._shown = shown
         self.last: dict[Value, int] = {}
         for step, op in enumerate([*graph, graph.end]):
             self.last.update(dict.fromkeys(roots(op.operands, shown), step))
@@ -81,6 +82,10 @@ class Buffers:
             return None
         for operand in op.operands:
             number = self.number.get(operand)
-            if number is not None and operand.type is value.type and self.lifetimes[number].last == step:
+            if number is None or operand.type is not value.type or self.lifetimes[number].last != step:
+                continue
+            # Another operand may show the same memory in another order.
+            others = roots([each for each in op.operands if each is not operand], self._shown)
+            if all(self.number.get(each) != number for each in others):
                 return number
         return None

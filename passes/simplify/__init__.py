@@ -1,10 +1,14 @@
 """Simplification: canonicalize, fold, cse, dce. `simplification` is the usual round of them."""
 
 from ..manager import Pass
+from . import scaling
 from .canonicalize import Canonicalize
 from .cse import CSE
 from .dce import DCE
 from .fold import Fold
+from .reassociate import Reassociate
+from .slices import MergeSlices
+from .strength import StrengthReduce
 
 
 def simplification(function: str = "") -> tuple[Pass, ...]:
@@ -12,4 +16,14 @@ def simplification(function: str = "") -> tuple[Pass, ...]:
     return Canonicalize(function), Fold(function), CSE(function), DCE(function)
 
 
-__all__ = ["CSE", "DCE", "Canonicalize", "Fold", "simplification"]
+__all__ = [
+    "CSE",
+    "DCE",
+    "Canonicalize",
+    "Fold",
+    "MergeSlices",
+    "Reassociate",
+    "StrengthReduce",
+    "scaling",
+    "simplification",
+]

@@ -14,7 +14,7 @@ from ...ir.builder import Builder
 from ...ir.graph import Operation, Value
 from ...ir.types import FLOATING
 from ...ops.definition import full
-from .patterns import defined_by, exactly, factor, has_one_use, scaled, splat, table
+from .patterns import defined_by, exactly, factor, has_one_use, never_negative, scaled, splat, table
 
 # --- sums ------------------------------------------------------------------------------------------
 
@@ -79,6 +79,13 @@ def add_zero_tangent(op: Operation, b: Builder) -> Value | None:
     if op.location.order and splat(x) == 0:
         return y
     return None
+
+
+@table.pattern("tensor.add")
+def add_nothing(op: Operation, b: Builder) -> Value | None:
+    """x + 0 -> x where x is never -0.0, exactly: a square, an exponential, sums of those."""
+    x, y = op.operands
+    return x if splat(y) == 0 and y.type.dtype in FLOATING and never_negative(x) else None
 
 
 @table.pattern("tensor.sub")
@@ -220,6 +227,19 @@ def divide_one(op: Operation, b: Builder) -> Value | None:
     """1 / x -> reciprocal(x), exactly for real numbers."""
     x, y = op.operands
     return b.reciprocal(y) if splat(x) == 1 and x.type.dtype in FLOATING else None
+
+
+@table.pattern("tensor.div")
+def divide_power_of_two(op: Operation, b: Builder) -> Value | None:
+    """x / c -> x * (1 / c), exactly, where c and 1 / c are powers of two that the element type holds."""
+    x, y = op.operands
+    number = factor(y)
+    if not number or abs(number).numerator & (abs(number).numerator - 1):
+        return None
+    if abs(number).denominator & (abs(number).denominator - 1):
+        return None
+    inverse = exactly(1 / number, y.type)
+    return b.mul(x, full(b, y.type, inverse)) if inverse else None
 
 
 @table.pattern("tensor.mul")

@@ -10,7 +10,6 @@ from ...ir.attributes import Dense
 from ...ir.builder import Builder
 from ...ir.graph import Operation, Value
 from ...ir.types import FLOATING, INTEGER
-from ...ops.contraction import parse_spec
 from ...ops.definition import full
 from .patterns import defined_by, exactly, factor, has_one_use, splat, table
 
@@ -178,33 +177,6 @@ def broadcast_twice(op: Operation, b: Builder) -> Value | None:
         return None
     dims = tuple(op.attributes["dims"][dim] for dim in inner.attributes["dims"])
     return b.broadcast_in_dim(inner.operands[0], shape=op.attributes["shape"], dims=dims)
-
-
-@table.pattern("tensor.contract")
-def contract_transposed(op: Operation, b: Builder) -> Value | None:
-    """A contraction reads its operands along whatever axes they have: it needs no transpose before it."""
-    labels = parse_spec(op.attributes["spec"])
-    for position, names in enumerate((labels.x, labels.y)):
-        inner = defined_by(op.operands[position], "tensor.transpose")
-        if inner is None:
-            continue
-        order = dict(zip(inner.attributes["permutation"], names, strict=True))
-        specs, operands = [labels.x, labels.y], list(op.operands)
-        specs[position] = "".join(order[axis] for axis in range(len(names)))
-        operands[position] = inner.operands[0]
-        return b.contract(*operands, spec=f"{specs[0]},{specs[1]}->{labels.out}")
-    return None
-
-
-@table.pattern("tensor.transpose")
-def transpose_contraction(op: Operation, b: Builder) -> Value | None:
-    """A contraction writes its result in any order of axes: it needs no transpose behind it."""
-    inner = defined_by(op.operands[0], "tensor.contract")
-    if inner is None or not has_one_use(inner.result):
-        return None
-    labels = parse_spec(inner.attributes["spec"])
-    out = "".join(labels.out[axis] for axis in op.attributes["permutation"])
-    return b.contract(*inner.operands, spec=f"{labels.x},{labels.y}->{out}")
 
 
 @table.pattern("tensor.reduce_sum")

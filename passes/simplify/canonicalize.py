@@ -1,4 +1,4 @@
-"""canonicalize: local algebra that never loses accuracy. The patterns are in algebra.py and arrangement.py."""
+"""canonicalize: local algebra that never loses accuracy. The patterns are in the modules beside this one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from ...ir.module import Module
 from ..manager import Pass, PassLog, register_pass
 from ..scope import functions
-from . import algebra, arrangement
+from . import algebra, arrangement, contractions, pads, repetition, sums
 from .patterns import table
 
-__all__ = ["Canonicalize", "algebra", "arrangement"]
+__all__ = ["Canonicalize", "algebra", "arrangement", "contractions", "pads", "repetition", "sums"]
 
 
 @register_pass("canonicalize")

@@ -75,3 +75,22 @@ def exactly(number: Fraction, type: TensorType) -> float | None:
     with np.errstate(all="ignore"):
         rounded = float(np.asarray(float(number), type.dtype))
     return rounded if np.isfinite(rounded) and Fraction(rounded) == number else None
+
+
+_NEVER_NEGATIVE: Final = frozenset(f"tensor.{name}" for name in ("square", "abs", "exp", "exp2", "cosh"))
+_NEVER_IF_OPERANDS: Final = frozenset(
+    f"tensor.{name}"
+    for name in ("add", "mul", "div", "sqrt", "reduce_sum", "reduce_max", "reshape", "transpose", "broadcast_in_dim")
+)
+
+
+def never_negative(value: Value, depth: int = 8) -> bool:
+    """Whether a real value is known to be NaN or not negative, -0.0 included."""
+    op = value.owner
+    if value.type.dtype not in FLOATING:
+        return False
+    if op.name in _NEVER_NEGATIVE:
+        return True
+    if op.name == "tensor.constant":
+        return not bool(np.any(np.signbit(np.asarray(op.attributes["value"].data, np.float64))))
+    return op.name in _NEVER_IF_OPERANDS and depth > 0 and all(never_negative(x, depth - 1) for x in op.operands)

@@ -17,6 +17,7 @@ from ..backend import register_backend
 from ..program import Program
 from ..support import SupportTable
 from . import blocks as _blocks  # noqa: F401  writes kernels
+from . import remat as _remat  # noqa: F401  a pass
 from .arenas import memory
 from .bufferize import ARENA, HEAP
 from .codegen import Codegen
@@ -28,7 +29,11 @@ class NumPyBackend:
     """Runs programs with NumPy on the CPU."""
 
     name = "numpy"
-    pipeline = "expand-ad,inline{custom=true},drop-stop-gradient,dce,fixpoint(canonicalize,fold,cse,dce)"
+    pipeline = (
+        "expand-ad,inline{custom=true},drop-stop-gradient,dce,"
+        "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,"
+        "tidy-loops,gather-factors,hoist-loops,sink-loops)"
+    )
     lowering = "fuse,layout,tile,bufferize"
 
     @property

@@ -7,6 +7,7 @@ only element-wise operations read is not materialised. Large intermediates are d
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from ...ops.kernel import FUSED
 from ...passes.lower.memory import VIEWS
 from .bufferize import offsets_of
 from .control import CONTROL
+from .selection import select
 from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
@@ -28,6 +30,8 @@ DELETE_FROM: Final = 1 << 16
 #: BLAS takes several threads for products of as many multiply-adds, or not much more.
 THREADED_FROM: Final = 1 << 14
 _PLAIN: Final = Lowering()
+#: What every program may name.
+_GLOBALS: Final = {"np": np, "bfloat16": bfloat16.type, "select": select}
 
 
 class Codegen:
@@ -38,17 +42,19 @@ class Codegen:
         self.module = module
         self.annotate = annotate
         #: Shared by all functions of a program: globals, the sources written, Python names by function.
-        self.namespace: dict[str, Any] = {"np": np, "bfloat16": bfloat16.type} if outer is None else outer.namespace
+        self.namespace: dict[str, Any] = dict(_GLOBALS) if outer is None else outer.namespace
         self.sources: list[str] = [] if outer is None else outer.sources
         self.functions: dict[str, str] = {} if outer is None else outer.functions
         #: What runs a kernel, by name: the functions for a block and for what is left, and what `Kernel` takes besides.
         self.kernels: dict[str, tuple[list[str], tuple[Any, ...]]] = {} if outer is None else outer.kernels
+        #: Functions whose statements stand within others.
+        self.bodies: list[Graph] = [] if outer is None else outer.bodies
         self.lines: list[str] = []
         #: What comes before the program's lines.
         self.head: list[str] = []
         self._places = offsets_of(graph)
         self._arena: dict[tuple[int, TensorType], str] = {}
-        self._variables = 0
+        self._numbers = itertools.count(1)
         #: The variable that holds a value at its full shape.
         self.names: dict[Value, str] = {value: f"a{i}" for i, value in enumerate(graph.inputs)}
         #: A value's unbroadcast stand-in: its expression and shape.
@@ -59,6 +65,9 @@ class Codegen:
         self._storage: dict[Value, Value] = {}
         #: Results that may show memory of anything.
         self._borrowed: set[Value] = set()
+        #: Arrays that a result is to be written into, and the results that were.
+        self.destinations: dict[Value, str] = {}
+        self.written: set[Value] = set()
 
     def program(self) -> str:
         """The whole source, which ends in ``def program(...)``."""
@@ -68,7 +77,7 @@ class Codegen:
     @property
     def calls_blas(self) -> bool:
         """Whether the program has a product for which BLAS takes several threads."""
-        graphs = [self.graph, *(self.module[name] for name in self.functions)]
+        graphs = [self.graph, *(self.module[name] for name in self.functions), *self.bodies]
         regions = [region for graph in graphs for op in graph for region in op.regions]
         return any(multiply_adds(op) >= THREADED_FROM for graph in (*graphs, *regions) for op in graph)
 
@@ -80,13 +89,25 @@ class Codegen:
             self.sources.append(inner._function(f"{name}_", inner._values))
         return self.functions[name]
 
-    def _function(self, name: str, results: Callable[[], str]) -> str:
+    def within(self, graph: Graph, inputs: Sequence[str]) -> Codegen:
+        """What writes a function's statements into this one, where its inputs have the names ``inputs``."""
+        inner = Codegen(graph, self.module, self.annotate, self)
+        self.bodies.append(graph)
+        inner._numbers = self._numbers
+        inner.names = dict(zip(graph.inputs, inputs, strict=True))
+        return inner
+
+    def statements(self) -> None:
+        """Write all operations, but for the return."""
         for op in self.graph:
             start = len(self.lines)
             self._operation(op)
             if self.annotate and len(self.lines) > start:
                 self.lines[-1] += f"  # {_comment(op)}"
             self._delete(op)
+
+    def _function(self, name: str, results: Callable[[], str]) -> str:
+        self.statements()
         arena = ["arena"] if self._places else []
         arguments = ", ".join([*arena, *(self.names[value] for value in self.graph.inputs)])
         returned = results()
@@ -95,8 +116,7 @@ class Codegen:
 
     def fresh(self) -> str:
         """The name of a variable that no other has."""
-        self._variables += 1
-        return f"v{self._variables}"
+        return f"v{next(self._numbers)}"
 
     # --- operands --------------------------------------------------------------------------------
 
@@ -218,8 +238,12 @@ class Codegen:
         return into_of(op) if len(op.results) == 1 else None
 
     def _target(self, value: Value) -> str | None:
-        """The name of memory that is there for a value; None where there is none."""
-        return self.place(value)
+        """The name of memory that is there for a value; None where there is none. Products of matrices in a loop's
+        steps are faster as arrays of their own."""
+        if value not in self.destinations or value.owner.name == "tensor.contract":
+            return self.place(value)
+        self.written.add(value)
+        return self.destinations[value]
 
     def place(self, value: Value) -> str | None:
         """The name of a value's place in the arena; None where it has none."""
@@ -256,7 +280,8 @@ class Codegen:
                 kept.add(value)
         found: dict[Operation, list[Value]] = {}
         for value, op in last.items():
-            if value.type.nbytes >= DELETE_FROM and value not in kept and value.owner.name != "tensor.constant":
+            made = value.owner.name not in ("tensor.constant", "func.argument")
+            if value.type.nbytes >= DELETE_FROM and value not in kept and made:
                 found.setdefault(op, []).append(value)
         return found
 

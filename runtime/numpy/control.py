@@ -36,21 +36,44 @@ def _cond(codegen: Codegen, op: Operation) -> None:
 
 
 def _scan(codegen: Codegen, op: Operation) -> None:
+    """A ``for`` over the rows of what is scanned and of what is stacked, with the body's statements in it."""
     loop = Loop(op)
-    body = codegen.inner(loop.body)
     carry, xs, consts = ([codegen.full(value) for value in part] for part in (loop.carry, loop.xs, loop.consts))
     final, ys = _bind(codegen, loop.final), _bind(codegen, loop.ys)
-    codegen.lines += [f"{name} = {first}" for name, first in zip(final, carry, strict=True)]
+    lines = [f"{name} = {first}" for name, first in zip(final, carry, strict=True)]
     for name, value in zip(ys, loop.ys, strict=True):
         dtype = value.type.dtype
         text = "bfloat16" if DTYPE_NAMES[dtype] == "bf16" else f"np.{'bool_' if dtype.kind == 'b' else dtype.name}"
-        codegen.lines.append(f"{name} = np.empty({value.type.shape}, {text})")
+        lines.append(f"{name} = np.empty({value.type.shape}, {text})")
+    backward = bool(op.attributes["reverse"])
+    rows = [codegen.fresh() for _ in xs]
+    body = codegen.within(codegen.module[loop.body], (*final, *rows, *consts))
+    # Rows of one number are numbers, not views: they are stored by their index.
+    places = [codegen.fresh() if value.type.rank > 1 else "" for value in loop.ys]
     step = codegen.fresh().replace("v", "i")
-    steps = f"range({loop.length - 1}, -1, -1)" if op.attributes["reverse"] else f"range({loop.length})"
-    codegen.lines.append(f"for {step} in {steps}:")
-    arguments = [*final, *(f"{name}[{step}]" for name in xs), *consts]
-    targets = [*final, *(f"{name}[{step}]" for name in ys)]
-    codegen.lines.append(f"    {_targets(targets) or '_'} = {body}({', '.join(arguments)})")
+    stored = [f"{place}[...]" if place else f"{name}[{step}]" for place, name in zip(places, ys, strict=True)]
+    written = body.graph.outputs[len(carry) :]
+    body.destinations = {value: place for value, place in zip(written, places, strict=True) if place}
+    body.statements()
+    results = [body.full(value) for value in body.graph.outputs]
+    over = {
+        row: f"{name}[::-1]" if backward else name
+        for row, name in zip((*rows, *places), (*xs, *ys), strict=True)
+        if row
+    }
+    if not over or not all(places):
+        over[step] = f"range({loop.length - 1}, -1, -1)" if backward else f"range({loop.length})"
+    codegen.lines += lines
+    iterated = next(iter(over.values())) if len(over) == 1 else f"zip({', '.join(over.values())})"
+    codegen.lines.append(f"for {', '.join(over)} in {iterated}:")
+    ends = [
+        f"{target} = {result}"
+        for target, result, value in zip(stored, results[len(carry) :], written, strict=True)
+        if value not in body.written
+    ]
+    if final != results[: len(carry)]:
+        ends.append(f"{', '.join(final)} = {', '.join(results[: len(carry)])}")
+    codegen.lines += [f"    {line}" for line in (*body.lines, *ends)] or ["    pass"]
 
 
 def _while(codegen: Codegen, op: Operation) -> None:

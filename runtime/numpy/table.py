@@ -7,6 +7,7 @@ meaning, or calls the reference meaning where that is more than one function.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,8 @@ from ...ir.types import COMPLEX, DTYPE_NAMES
 from ...ops.contraction import parse_spec
 from ..support import Support, SupportTable
 from .control import CONTROL
+
+Ints = tuple[int, ...]
 
 #: Text with ``{0}``, ``{1}``, ... for operands, or what gives it (None: use the reference meaning).
 Template = str | Callable[[Operation], str | None] | None
@@ -63,6 +66,23 @@ def _mul_no_nan(x: Any, y: Any, out: Any = None) -> Any:
     if not np.isfinite(np.add.reduce(product, axis=None)):
         np.copyto(product, 0, where=np.equal(x, 0))
     return product
+
+
+def _pad(x: Any, low: Ints, high: Ints, interior: Ints) -> Any:
+    """Zeros, and the operand among them."""
+    shape, place = _padded(x.shape, low, high, interior)
+    result = np.zeros(shape, x.dtype)
+    result[place] = x
+    return result
+
+
+@functools.lru_cache(maxsize=4096)
+def _padded(shape: Ints, low: Ints, high: Ints, interior: Ints) -> tuple[Ints, tuple[slice, ...]]:
+    """The padded shape, and where in it the operand is."""
+    steps = tuple(between + 1 for between in interior)
+    inner = [max((size - 1) * step + 1, 0) if size else 0 for size, step in zip(shape, steps, strict=True)]
+    padded = tuple(a + n + z for a, n, z in zip(low, inner, high, strict=True))
+    return padded, tuple(slice(a, a + n, step) for a, n, step in zip(low, inner, steps, strict=True))
 
 
 def _reduction(ufunc: str) -> Template:
@@ -205,10 +225,22 @@ def _arranged(operand: str, labels: str, order: str) -> str:
 def _contract(op: Operation) -> str | None:
     factors = _factors(op)
     if factors is None:
-        return None
+        return _outer(op)
     first, second, order = factors
-    product = f"{first} @ {second}"
+    # The method has half the overhead of the operator, which small products notice.
+    ranks = sorted(value.type.rank for value in op.operands)
+    if ranks == [1, 2] and f"{first}{second}".count(".T"):
+        first, second = second.removesuffix(".T"), first.removesuffix(".T")
+    product = f"{first}.dot({second})" if ranks[1] <= 2 else f"{first} @ {second}"
     return product if order == tuple(range(len(order))) else f"({product}).transpose({order})"
+
+
+def _outer(op: Operation) -> str | None:
+    """The product of two vectors, all with all."""
+    labels = parse_spec(op.attributes["spec"])
+    if len(labels.x) != 1 or len(labels.y) != 1 or len(labels.out) != 2 or op.result.type.dtype.itemsize == 2:
+        return None
+    return "{0}[:, None] * {1}" if labels.out == labels.x + labels.y else "{0} * {1}[:, None]"
 
 
 def _contract_into(op: Operation) -> str | None:
@@ -237,7 +269,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.logical_and": Lowering("{0} & {1}"),
     "tensor.logical_or": Lowering("{0} | {1}"),
     "tensor.logical_xor": Lowering("{0} ^ {1}"),
-    "tensor.select": Lowering("np.where({0}, {1}, {2})"),
+    "tensor.select": Lowering("np.where({0}, {1}, {2})", into="select({0}, {1}, {2}, {out})"),
     "tensor.reduce_sum": Lowering(_reduction("add"), into=_into_call(_reduction("add"))),
     "tensor.reduce_prod": Lowering(_reduction("multiply"), into=_into_call(_reduction("multiply"))),
     "tensor.reduce_max": Lowering(_reduction("maximum"), into=_into_call(_reduction("maximum"))),
@@ -248,7 +280,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.reverse": Lowering(_reverse),
     "tensor.concatenate": Lowering(_concatenate, into=_into_call(_concatenate)),
     "tensor.gather": Lowering(_gather),
-    "tensor.pad": Lowering(into=_pad_into),
+    "tensor.pad": Lowering(kernel=_pad, into=_pad_into),
     "tensor.contract": Lowering(_contract, into=_contract_into),
     "tensor.convert": Lowering(
         lambda op: f"{{0}}.astype({dtype_text(op.result.type.dtype)})",

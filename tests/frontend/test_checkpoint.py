@@ -121,7 +121,7 @@ def test_a_checkpointed_step_of_a_scan_keeps_its_carry() -> None:
     kept, whole = residuals(loss(mx.checkpoint(step)), X), residuals(loss(step), X)
     xs = 5 * 8
     assert kept == (2, 5 * X.nbytes + xs)
-    assert whole[1] > 4 * kept[1]
+    assert whole[1] > 3 * kept[1]
     for derive in (mx.grad, mx.hessian):
         np.testing.assert_allclose(derive(loss(mx.checkpoint(step)))(X), derive(loss(step))(X), rtol=1e-12)
 

@@ -84,6 +84,7 @@ def test_manifest(tmp_path: Path) -> None:
     assert found["operations"]["tensor.sin"] == 1
     assert set(found["versions"]) == {"mixad", "numpy", "networkx", "python"}
     assert found["backend"] == "numpy"
+    assert all(nbytes > 0 for nbytes in found["planned_bytes"].values())
     linearize = next(entry for entry in found["passes"] if entry["pass"] == "linearize")
     assert linearize["options"]["wrt"] == [0]
     assert linearize["statistics"] == {"linearized": 2}

@@ -1,0 +1,83 @@
+"""reassociate: the same products, within the error bound of any order, in fewer operations."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mixad.ir import Builder, Graph, Module, TensorType
+from mixad.ops.contraction import parse_spec
+from mixad.passes import PassManager
+from mixad.runtime.reference import interpret
+
+
+def chain(shapes: list[str], sizes: dict[str, int], out: str) -> Module:
+    """The product of factors with the given axes, from left to right; every axis that a later factor has is kept."""
+    graph = Graph("f")
+    b = Builder(graph)
+    inputs = [graph.add_input(TensorType(tuple(sizes[axis] for axis in axes), np.dtype(np.float64))) for axes in shapes]
+    value, axes = inputs[0], shapes[0]
+    for position, (factor, own) in enumerate(zip(inputs[1:], shapes[1:], strict=True)):
+        later = set("".join(shapes[position + 2 :]) + out)
+        kept = "".join(dict.fromkeys(axis for axis in axes + own if axis in later))
+        kept = out if position == len(shapes) - 2 else kept
+        value, axes = b.contract(value, factor, spec=f"{axes},{own}->{kept}"), kept
+    graph.set_outputs([value])
+    module = Module()
+    module.add(graph)
+    return module
+
+
+def multiplications(module: Module) -> int:
+    total = 0
+    for op in module.entry:
+        labels = parse_spec(op.attributes["spec"])
+        sizes = dict(zip(labels.x, op.operands[0].type.shape, strict=True))
+        sizes |= dict(zip(labels.y, op.operands[1].type.shape, strict=True))
+        total += math.prod(sizes.values())
+    return total
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.text("abcde", min_size=0, max_size=3).map(lambda axes: "".join(dict.fromkeys(axes))), min_size=3, max_size=6
+    ),
+    st.lists(st.integers(0, 6), min_size=5, max_size=5),
+    st.text("abcde", max_size=3),
+)
+def test_any_chain_keeps_its_value(shapes: list[str], numbers: list[int], wanted: str) -> None:
+    sizes = dict(zip("abcde", numbers, strict=True))
+    out = "".join(dict.fromkeys(axis for axis in wanted if axis in "".join(shapes)))
+    before, after = chain(shapes, sizes, out), chain(shapes, sizes, out)
+    PassManager("fixpoint(reassociate,dce)").run(after)
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=value.type.shape) for value in before.entry.inputs]
+    (old,), (new,) = interpret(before.entry, *arrays), interpret(after.entry, *arrays)
+    (bound,) = interpret(before.entry, *map(np.abs, arrays))
+    np.testing.assert_array_less(abs(new - old), 40 * np.finfo(float).eps * bound + 1e-300)
+    assert multiplications(after) <= multiplications(before)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "most"),
+    [(["ab", "bc", "c"], 2 * 6 * 6), (["a", "b", "bc"], 6 * 6 + 6 * 6), (["ab", "bc", "cd", "d"], 3 * 6 * 6)],
+)
+def test_a_chain_that_ends_in_a_vector_has_no_product_of_matrices(shapes: list[str], most: int) -> None:
+    sizes = dict.fromkeys("abcd", 6)
+    module = chain(shapes, sizes, "ac" if shapes[1] == "b" else "a")
+    assert multiplications(module) > most
+    PassManager("reassociate,dce").run(module)
+    assert multiplications(module) == most
+
+
+def test_what_is_not_finite_stays_so() -> None:
+    module = chain(["ab", "bc", "c"], dict.fromkeys("abc", 4), "a")
+    PassManager("reassociate,dce").run(module)
+    matrix = np.ones((4, 4))
+    matrix[1, 2] = np.nan
+    (result,) = interpret(module.entry, matrix, np.ones((4, 4)), np.ones(4))
+    assert np.isnan(result).tolist() == [False, True, False, False]
