@@ -91,7 +91,7 @@ class DeviceArray:
         """A copy on the host. Waits for what computes the array; an error of that is raised here."""
         array = np.empty(self.shape, self.dtype)
         if array.nbytes:
-            with self.device.lock:
+            with self.device:
                 self.device.driver.read(self.address, array)
         return array
 
@@ -127,7 +127,8 @@ class DeviceArray:
 
     def __dlpack__(self, *, stream: Any = None, **_: Any) -> Any:
         driver = self._driver()
-        driver.synchronize()  # the other library's stream is not known to wait for ours
+        with self.device:
+            driver.synchronize()  # the other library's stream is not known to wait for ours
         return dlpack.export(self, self.address, self.shape, self.dtype, driver.ordinal)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -152,15 +153,14 @@ def to_device(array: Any, device: Device) -> DeviceArray:
     array = np.asarray(array)
     made = empty(device, TensorType(array.shape, array.dtype))
     if array.nbytes:
-        with device.lock:
+        with device:
             device.driver.write(made.address, array)
     return made
 
 
 def empty(device: Device, type: TensorType, library: str = "") -> DeviceArray:
     """An array whose memory is not written yet."""
-    with device.lock:
-        block = Block(device, type.nbytes)
+    block = Block(device, type.nbytes)
     return DeviceArray(device, type, block, block.address, library)
 
 
@@ -203,7 +203,8 @@ def adopt(x: Any, device_of: Callable[[int], Device]) -> DeviceArray:
     elements = None if steps is None else tuple(step // dtype.itemsize for step in steps)
     device = device_of(0)
     if lent.get("stream") is not None and isinstance(device.driver, CudaDriver):
-        device.driver.wait_for(lent["stream"])
+        with device:
+            device.driver.wait_for(lent["stream"])
     return _adopted(device, x, lent["data"][0], tuple(lent["shape"]), dtype, elements, library)
 
 
@@ -216,7 +217,7 @@ def _adopted(
         return found
     made = empty(device, found.type, library)
     kernel = strided_copy(shape, tuple(steps), np.dtype(dtype))
-    with device.lock:
+    with device:
         device.driver.prepare([kernel])
         device.driver.launch(kernel, (address, made.address))
         device.driver.synchronize()

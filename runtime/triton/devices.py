@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-import threading
 
 from ...ir.errors import DeviceError
 from .cuda import CudaDriver
@@ -25,7 +24,7 @@ def interpreted() -> bool:
 @functools.cache
 def interpreter() -> Device:
     """Triton's interpreter as a device."""
-    return Device(InterpreterDriver(), threading.RLock())
+    return Device(InterpreterDriver())
 
 
 @functools.cache
@@ -33,7 +32,7 @@ def gpu(ordinal: int = 0) -> Device:
     """A GPU. `DeviceError`, with the remedy, where it cannot be had."""
     if importlib.util.find_spec("triton") is None:
         raise DeviceError("device='gpu' needs Triton, which is not installed: pip install mixad[gpu]")
-    return Device(CudaDriver(ordinal), threading.RLock())
+    return Device(CudaDriver(ordinal))
 
 
 def device_of(ordinal: int = 0) -> Device:

@@ -64,9 +64,8 @@ _numbers = itertools.count(1)
 
 
 def _return_memory(managed: Any) -> None:
-    """Given back, the memory may be used by others: what the borrower asked for has to be done before."""
     owner, *_ = _lent.pop(managed.contents.context)
-    owner.device.driver.settle()
+    owner.device.retire(owner)
 
 
 def _drop_capsule(capsule: Any) -> None:

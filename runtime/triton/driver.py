@@ -67,6 +67,9 @@ class Driver(Protocol):
     def synchronize(self) -> None:
         """Wait until everything is done; an error of it is raised here."""
 
+    def settle(self) -> None:
+        """Wait until everything is done, what other libraries asked the device for included."""
+
     def capture(self, work: Callable[[], None]) -> Any:
         """What ``work`` asks for (launches, copies within the device, fills), recorded instead of run."""
 

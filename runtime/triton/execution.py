@@ -6,14 +6,16 @@ none needs to keep what another writes over. Results are allocated anew at each 
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import functools
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from ...ir.errors import BoundsError
+from ...ir.errors import BoundsError, DeviceError
 from ...ir.graph import Operation, Value
 from ...ops.control import COND, SCAN, SWEEPS, WHILE, Loop
 from ...ops.definition import Rules
@@ -26,14 +28,32 @@ from .writer import Check, Checks, Launch, Slot
 Addresses = Sequence[int]
 
 
-@dataclass(eq=False)
 class Device:
-    """A driver, and the memory that its programs compute in. Programs run under ``lock``."""
+    """A driver, and the memory that its programs compute in. What uses it does so inside ``with device:``.
 
-    driver: Driver
-    lock: threading.RLock
-    _address: int = 0
-    _nbytes: int = 0
+    Memory is given back between uses: the garbage collector may find something to give back at any moment, such as
+    while a message is being written or a graph recorded.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self._lock = threading.RLock()
+        self._uses = 0
+        self._later: collections.deque[Callable[[], None]] = collections.deque()
+        self._address = self._nbytes = 0
+
+    def __enter__(self) -> Device:
+        self._lock.acquire()
+        self._uses += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            if self._uses == 1:
+                self._give_back()
+        finally:
+            self._uses -= 1
+            self._lock.release()
 
     def workspace(self, nbytes: int) -> int:
         """The address of at least so many bytes, the same ones as before where they suffice."""
@@ -45,6 +65,35 @@ class Device:
             self._nbytes = nbytes
         return self._address
 
+    def free(self, address: int) -> None:
+        """Give memory back."""
+        self.later(functools.partial(self.driver.free, address))
+
+    def retire(self, owner: Any) -> None:
+        """Forget an owner of memory that another library has used, once what that asked for is done."""
+        self.later(functools.partial(self._settle, [owner]))
+
+    def _settle(self, owners: list[Any]) -> None:
+        self.driver.settle()
+        owners.clear()
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Do something now, or behind the present use."""
+        self._later.append(work)
+        if self._lock.acquire(blocking=False):
+            unused = not self._uses
+            try:
+                if unused:
+                    with self:
+                        pass
+            finally:
+                self._lock.release()
+
+    def _give_back(self) -> None:
+        with contextlib.suppress(DeviceError):  # a device that failed has said so to its user
+            while self._later:
+                self._later.popleft()()
+
 
 class Block:
     """Memory of a device that is given back when nothing refers to it."""
@@ -54,12 +103,13 @@ class Block:
     def __init__(self, device: Device, nbytes: int) -> None:
         self.device = device
         self.nbytes = nbytes
-        self.address = device.driver.alloc(max(nbytes, 1))
+        with device:
+            self.address = device.driver.alloc(max(nbytes, 1))
 
     def __del__(self) -> None:
         address = getattr(self, "address", None)
         if address is not None:
-            self.device.driver.free(address)
+            self.device.free(address)
 
 
 class Execution:

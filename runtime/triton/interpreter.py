@@ -125,6 +125,9 @@ class InterpreterDriver:
         """See `driver.Driver`."""
         self._ask("read", 0, 0)
 
+    def settle(self) -> None:
+        """See `driver.Driver`: no library knows of this device."""
+
     def capture(self, work: Callable[[], None]) -> Any:
         """See `driver.Driver`."""
         found: list[tuple[Any, ...]] = []

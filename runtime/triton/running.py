@@ -6,6 +6,7 @@ the results. A call returns when its work is done, so that an error is raised by
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Sequence
 from typing import Any, Final
@@ -38,7 +39,7 @@ class Runner:
         """Arrays of the program's inputs' types in, its outputs out."""
         given = [array for array in arrays if isinstance(array, DeviceArray)]
         device = _one_device(given)
-        with device.lock:
+        with device:
             with self._lock:
                 session = self._sessions.get(device)
             if session is None:
@@ -68,7 +69,7 @@ def _one_device(arrays: Sequence[DeviceArray]) -> Device:
 
 
 class Session:
-    """A program on one device. Its methods run under the device's lock."""
+    """A program on one device. Its methods run inside ``with device:``."""
 
     def __init__(self, device: Device, plan: Plan, checks: Checks) -> None:
         self.device = device
@@ -143,7 +144,7 @@ class Session:
 
     def _forget(self) -> None:
         if self._recording is not None:
-            self.device.driver.forget(self._recording[1])
+            self.device.later(functools.partial(self.device.driver.forget, self._recording[1]))
             self._recording = None
 
     def __del__(self) -> None:

@@ -2,7 +2,6 @@
 
 import ctypes
 import importlib
-import threading
 
 import mixad as mx
 import numpy as np
@@ -33,7 +32,7 @@ def device(library, monkeypatch):
         return [Binary(b"code", {"name": kernel.name, "shared": 60_000, "num_warps": 4}, {}) for kernel in kernels]
 
     monkeypatch.setattr("mixad.runtime.triton.cuda.compile_kernels", compiled)
-    made = Device(CudaDriver(0, library), threading.RLock())
+    made = Device(CudaDriver(0, library))
     monkeypatch.setattr(running, "device_of", lambda *_: made)
     monkeypatch.setattr(frontend_devices, "device_of", lambda *_: made)
     return made
@@ -169,7 +168,7 @@ def test_an_error_of_a_kernel_is_raised_by_its_call(device, library):
 
 
 def test_arrays_on_two_devices(device, monkeypatch):
-    other = Device(CudaDriver(0, RecordedLibrary()), threading.RLock())
+    other = Device(CudaDriver(0, RecordedLibrary()))
     with pytest.raises(DeviceError, match="stand on two devices"):
         mx.jit(np.add)(mx.to_device(np.ones(3)), to_device(np.ones(3), other))
 
@@ -189,6 +188,16 @@ def test_memory_is_given_back(device, library):
     assert float(mx.to_device(np.float32(2.5))) == 2.5
     del x
     assert len(library.memory) == before
+
+
+def test_memory_is_not_given_back_in_the_middle_of_a_use(device, library):
+    x = mx.to_device(np.ones(3))
+    before = library.calls.count("cuMemFreeAsync")
+    with device:
+        with device:
+            del x
+        assert library.calls.count("cuMemFreeAsync") == before
+    assert library.calls.count("cuMemFreeAsync") == before + 1
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_, bfloat16, np.complex64], ids=str)

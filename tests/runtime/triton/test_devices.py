@@ -1,5 +1,6 @@
 """Programs on a device as users meet them, in Triton's interpreter."""
 
+import concurrent.futures
 import os
 import re
 import runpy
@@ -86,6 +87,17 @@ def test_a_jitted_function_follows_the_device_around_it():
 def test_wrong_choices(call):
     with pytest.raises(ValueError, match=r"it is (one of )?'"):
         call()
+
+
+def test_threads_share_a_device():
+    def work(number):
+        x = RNG.standard_normal((8, 5)) + number
+        f = mx.jit(mx.grad(lambda x: np.sum(np.sin(x) * number)), device="gpu")
+        found = [f(mx.to_device(x)).numpy() if turn % 2 else f(x) for turn in range(6)]
+        return all(np.allclose(each, np.cos(x) * number) for each in found)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(1, 9)))
 
 
 # --- loops and choices ---------------------------------------------------------------------------
