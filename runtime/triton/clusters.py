@@ -32,6 +32,10 @@ REDUCTIONS: Final = frozenset(
 POINTWISE: Final = frozenset({*EXPRESSIONS, "tensor.gather"})
 FUSED: Final = VIRTUAL | POINTWISE | REDUCTIONS
 
+#: What a tile of a product does to its operand at no cost that counts, where it reads one array for it.
+CHEAP: Final = frozenset(
+    f"tensor.{name}" for name in ("convert", "neg", "abs", "square", "add", "sub", "mul", "maximum", "minimum")
+)
 #: A kernel has at most so many operations and reads and writes at most so many arrays.
 MOST_OPERATIONS: Final = 96
 MOST_POINTERS: Final = 32
@@ -51,6 +55,12 @@ def has_numbers(op: Operation) -> bool:
 def is_virtual(op: Operation) -> bool:
     """Whether readers of an operation's result may read through it."""
     return op.name in VIRTUAL and (op.name == "tensor.constant" or has_numbers(op))
+
+
+def _is_number(value: Value) -> bool:
+    """Whether a value repeats one number."""
+    op = value.owner
+    return op.name == "tensor.constant" and bool(op.attributes["value"].is_splat)
 
 
 @dataclass(eq=False)
@@ -103,12 +113,13 @@ class Clusters:
         self._home: dict[Value, int] = {}
         self._parts: dict[Value, int] = {}
         self._wanted = self._find_wanted()
+        self._inlined = self._find_inlined()
         for op in graph:
             if all(value.type.size == 0 for value in op.results):
                 continue
             if is_virtual(op) and op.result not in self._wanted and self._count_parts(op) <= MOST_PARTS:
                 continue
-            if op.name == "tensor.constant":
+            if op.name == "tensor.constant" or op.results[0] in self._inlined:
                 continue
             if not has_numbers(op):
                 self._step(op)
@@ -131,6 +142,23 @@ class Clusters:
                 found.update(op.operands)
         return {value for value in found if value.owner.name != "tensor.constant"}
 
+    def _find_inlined(self) -> set[Value]:
+        """Values that a tiled product computes as it reads them: made of one array by cheap operations, and read by
+        nothing else."""
+        found: set[Value] = set()
+        for op in reversed(self.graph):
+            if len(op.results) != 1 or op.result in self._wanted or not self.graph.has_one_use(op.result):
+                continue
+            ((user, _),) = self.graph.uses(op.result)
+            tiled = user.name == "tensor.contract" and is_tiled(user)
+            if not tiled and not (user.results and user.results[0] in found):
+                continue
+            arrays = [value for value in op.operands if not _is_number(value)]
+            cheap = op.name in CHEAP and has_numbers(op) and len(arrays) == 1
+            if cheap or (op.name in VIEWS and is_virtual(op)):
+                found.add(op.result)
+        return {value for value in found if value.owner.name in CHEAP}
+
     def _count_parts(self, op: Operation) -> int:
         parts = sum(self._parts.get(value, 1) for value in op.operands) + (op.name not in VIEWS)
         self._parts[op.result] = parts
@@ -140,7 +168,7 @@ class Clusters:
 
     def stored(self, value: Value) -> bool:
         """Whether the value stands in memory, or will."""
-        return value in self._home or not is_virtual(value.owner)
+        return value in self._home or not (is_virtual(value.owner) or value in self._inlined)
 
     def _reads(self, value: Value, point: Point | None) -> Iterator[tuple[Value, Point | None]]:
         """The stored values that reading ``value`` at ``point`` reads, and where: None where that is no point of the

@@ -111,6 +111,23 @@ def test_a_contraction_takes_what_moves_its_operands_and_what_follows():
     assert source.count("tl.dot(") == 1
 
 
+def test_a_contraction_converts_and_scales_its_operands_itself():
+    def build(b, x, y):
+        half = b.constant(value=_constant((40, 33), 0.5, np.float32))
+        scaled = b.transpose(b.convert(b.mul(b.neg(x), half), dtype=bfloat16), permutation=(1, 0))
+        return b.contract(scaled, b.convert(y, dtype=bfloat16), spec="ik,kj->ij")
+
+    check(build, normal(40, 33, dtype=np.float32), normal(40, 18), kernels=1, ulps=4)
+
+
+def test_what_others_read_too_is_not_computed_in_the_tiles():
+    def build(b, x, y):
+        scaled = b.square(x)
+        return [b.contract(scaled, y, spec="ik,kj->ij"), scaled]
+
+    check(build, normal(40, 33), normal(33, 18), kernels=2)
+
+
 def test_a_long_chain_of_writes_is_stored_now_and_then():
     def build(b, x):
         for i in range(40):
