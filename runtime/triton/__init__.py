@@ -24,8 +24,8 @@ from .cuda import CudaDriver
 from .devices import gpu, interpreted, missing
 from .lowering import Host, Options, Plan, Planner
 from .running import Runner
+from .slots import Launch
 from .table import support_table
-from .writer import Launch
 
 __all__ = ["TRITON", "Options", "TritonBackend", "backend_for"]
 

@@ -22,7 +22,8 @@ from .driver import Kernel, Pointer
 from .execution import Block, Device
 from .expressions import TRITON_NAMES, stored
 from .points import strides
-from .writer import complete, power_of_two, programs
+from .sources import complete
+from .writer import power_of_two, programs
 
 #: How each library takes an array that is lent to it.
 _TAKERS: Final[dict[str, tuple[str, str]]] = {

@@ -22,8 +22,8 @@ from ...ops.definition import Rules
 from ..sweeps import Sweeps
 from .driver import Driver
 from .lowering import ALIGNMENT, Control, Host, Plan
+from .slots import Check, Checks, Launch, Slot
 from .tuning import fastest
-from .writer import Check, Checks, Launch, Slot
 
 Addresses = Sequence[int]
 

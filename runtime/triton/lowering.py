@@ -16,10 +16,10 @@ from ..sweeps import one_sweep
 from .clusters import Cluster, Clusters, has_numbers, needs_store
 from .driver import Kernel
 from .rows import Rows
+from .slots import Checks, Launch, Slot, Temporary
 from .small import is_small, merged
 from .table import CONTROL, SPECIAL
 from .tiled import Tiled
-from .writer import Checks, Launch, Slot, Temporary
 
 ALIGNMENT: Final = 256
 

@@ -16,7 +16,8 @@ from ...ir.graph import Operation, Value
 from .clusters import REDUCTIONS, Cluster, Clusters, operand_points
 from .expressions import computed, rounded
 from .points import Coord, Point, flat_of, reshaped
-from .writer import Body, Checks, Launch, Temporary, Var, coordinates, power_of_two, programs
+from .slots import Checks, Launch, Temporary
+from .writer import Body, Var, coordinates, power_of_two, programs
 
 X: Final = frozenset({"x"})
 R: Final = frozenset({"r"})

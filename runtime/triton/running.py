@@ -18,7 +18,7 @@ from .arrays import DeviceArray, empty, handed_back
 from .devices import device_of
 from .execution import Device, Execution, aligned
 from .lowering import Plan
-from .writer import Checks
+from .slots import Checks
 
 #: A program of so many launches, all known beforehand, whose inputs and outputs have at most so many bytes, is recorded
 #: at its second call and replayed from then on.

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from .driver import Kernel, Pointer
-from .writer import HEADER, Launch, Slot, device_functions, element_of, hashed, helpers_of
+from .slots import Launch, Slot, element_of
+from .sources import HEADER, device_functions, hashed, helpers_of
 
 #: At most so many kernels become one, with at most so many addresses.
 MOST_KERNELS: Final = 16

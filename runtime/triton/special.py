@@ -18,19 +18,8 @@ from .clusters import Cluster, Clusters
 from .expressions import computed, rounded
 from .points import Coord, Point, strides
 from .rows import R, X
-from .writer import (
-    INT32_ELEMENTS,
-    Body,
-    Checks,
-    Launch,
-    Slot,
-    Temporary,
-    Var,
-    computed_name,
-    coordinates,
-    power_of_two,
-    programs,
-)
+from .slots import Checks, Launch, Slot, Temporary, computed_name
+from .writer import INT32_ELEMENTS, Body, Var, coordinates, power_of_two, programs
 
 INT64: Final = np.dtype(np.int64)
 #: Elements that one program of a flat kernel handles.

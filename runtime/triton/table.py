@@ -13,7 +13,7 @@ from ..support import Support, SupportTable
 from . import special
 from .clusters import POINTWISE, REDUCTIONS, VIRTUAL, Clusters
 from .expressions import TRITON_NAMES
-from .writer import Checks, Launch
+from .slots import Checks, Launch
 
 #: Operations that are several kernels.
 SPECIAL: Final[dict[str, Callable[[Clusters, Checks, Operation], list[Launch]]]] = {

@@ -20,7 +20,8 @@ from .driver import Kernel
 from .expressions import TRITON_NAMES, rounded
 from .points import VIEWS, Coord, Point, flat_of, reshaped, through
 from .rows import PROCESSORS, combine
-from .writer import Body, Checks, Launch, Temporary, coordinates, power_of_two, programs
+from .slots import Checks, Launch, Temporary
+from .writer import Body, coordinates, power_of_two, programs
 
 #: How float32 numbers are multiplied: exactly, as three products of TensorFloat-32, as one.
 PRECISIONS: Final = ("ieee", "tf32x3", "tf32")

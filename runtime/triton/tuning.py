@@ -18,7 +18,7 @@ from typing import Final
 from .compiler import triton_version
 from .driver import Driver, Kernel
 from .files import cache_folder, private_folder, write_atomically
-from .writer import Launch
+from .slots import Launch
 
 ROUNDS: Final = 10
 #: The choices that this process made or read.

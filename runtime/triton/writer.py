@@ -7,13 +7,9 @@ written is remembered, so that nothing is computed twice.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import math
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -23,11 +19,11 @@ from .clusters import Cluster, Clusters
 from .driver import Kernel, Pointer
 from .expressions import EXPRESSIONS, TRITON_NAMES, computed, literal, rounded, stored
 from .points import VIEWS, Coord, Dims, Point, flat_of, plus, point_at, through
+from .slots import Check, Checks, Launch, Slot, element_of, shown
+from .sources import complete, pruned
 
-HEADER: Final = "import triton\nimport triton.language as tl\nfrom triton.language.extra import libdevice\n"
 #: Arrays of more elements are indexed with 64 bits.
 INT32_ELEMENTS: Final = 2**31 - 2**20
-_NAMES: Final = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
 @dataclass(frozen=True)
@@ -37,90 +33,6 @@ class Var:
     text: str
     dims: Dims
     dtype: np.dtype[Any]
-
-
-@dataclass(frozen=True)
-class Check:
-    """A bound that a kernel checks: the operation, the axis, its size."""
-
-    op: Operation
-    axis: int
-    size: int
-
-
-@dataclass(eq=False)
-class Checks:
-    """The bounds that a program checks, by number; a kernel that finds one broken writes 1 and the index."""
-
-    found: list[Check] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False)
-class Temporary:
-    """Memory that a few kernels share: so many elements of a type."""
-
-    size: int
-    element: str
-    what: str
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of it."""
-        return self.size * np.dtype(self.element).itemsize
-
-
-#: What a kernel's parameter stands for: a value in memory, the program's checks, shared memory, or a number.
-Slot = Value | Checks | Temporary | int
-
-
-@dataclass(frozen=True)
-class Launch:
-    """A kernel, and what its pointers stand for."""
-
-    kernel: Kernel
-    slots: tuple[Slot, ...]
-    #: Kernels that compute the same, of which the fastest may be chosen.
-    others: tuple[Kernel, ...] = ()
-
-    def with_numbers(self, *numbers: int) -> Launch:
-        """The kernel with other numbers in the places of its last parameters."""
-        return Launch(self.kernel, (*self.slots[: -len(numbers)], *numbers))
-
-
-@functools.cache
-def device_functions() -> dict[str, str]:
-    """The source of each function of `device_functions.py`, by name."""
-    text = (Path(__file__).parent / "device_functions.py").read_text(encoding="utf-8")
-    parts = text.split("\n@triton.jit\n")[1:]
-    return {part[4 : part.index("(")]: "@triton.jit\n" + part.strip() + "\n" for part in parts}
-
-
-def helpers_of(text: str) -> list[str]:
-    """The device functions that a text calls, each behind those that it calls itself."""
-    functions = device_functions()
-    found: dict[str, None] = {}
-
-    def visit(part: str, own: str = "") -> None:
-        for name in _NAMES.findall(part):
-            if name in functions and name != own and name not in found:
-                visit(functions[name], name)
-                found[name] = None
-
-    visit(text)
-    return list(found)
-
-
-def complete(body: str, name: str, arguments: Sequence[str], comment: str = "") -> tuple[str, str]:
-    """A whole source file and its kernel's name, which says what it is and what its text hashes to."""
-    helpers = [device_functions()[helper] for helper in helpers_of(body)]
-    text = "\n\n".join([HEADER, *helpers, f"@triton.jit\ndef KERNEL({', '.join(arguments)}):\n{comment}{body}"])
-    return hashed(text, name)
-
-
-def hashed(text: str, name: str) -> tuple[str, str]:
-    """A source file whose kernel is called KERNEL, with its full name there, and the name."""
-    full = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    return text.replace("def KERNEL(", f"def {full}("), full
 
 
 class Body:
@@ -378,8 +290,8 @@ class Body:
 
     def finish(self, name: str, programs: int, warps: int, stages: int = 2, splits: int = 1) -> Launch:
         """The kernel, of so many programs for each of the ``splits`` of what is reduced."""
-        body = "\n".join(_pruned(self.lines)) + "\n"
-        comment = "".join(f"    # {parameter}: {_shown(slot)}\n" for slot, parameter in self.slots.items())
+        body = "\n".join(pruned(self.lines)) + "\n"
+        comment = "".join(f"    # {parameter}: {shown(slot)}\n" for slot, parameter in self.slots.items())
         text, full = complete(body, name, list(self.slots.values()), comment)
         pairs = zip(self.slots, self.elements, strict=True)
         signature = tuple("int32" if isinstance(slot, int) else Pointer(element) for slot, element in pairs)
@@ -393,49 +305,6 @@ _ROUNDED: Final = frozenset(EXPRESSIONS) - {
     *("tensor.maximum", "tensor.minimum", "tensor.floor", "tensor.ceil", "tensor.trunc", "tensor.round"),
     *("tensor.is_finite", "tensor.sign_bit", "tensor.next_after"),
 }
-
-
-def computed_name(slot: Slot) -> str:
-    """What follows a load from a slot, so that it gives the element type that is computed in."""
-    if not isinstance(slot, Value):
-        return ""
-    dtype = slot.type.dtype
-    return f".to(tl.{computed(dtype)})" if computed(dtype) != TRITON_NAMES[dtype] else ""
-
-
-def element_of(slot: Slot) -> str:
-    """The element type that a slot's address points to."""
-    if isinstance(slot, Value):
-        return stored(slot.type.dtype)
-    return slot.element if isinstance(slot, Temporary) else "int64"
-
-
-def _shown(slot: Slot) -> str:
-    if isinstance(slot, Checks):
-        return "where broken bounds are told"
-    if isinstance(slot, Temporary):
-        return f"{slot.what}, {slot.size} of {slot.element}"
-    if isinstance(slot, int):
-        return "a number"
-    return f"{slot.owner.name} {slot.type}"
-
-
-def _pruned(lines: Sequence[str]) -> list[str]:
-    """The lines without assignments to names that no other line reads."""
-    parsed = []
-    for line in lines:
-        name, sign, text = line.strip().partition(" = ")
-        target = name if sign and name.isidentifier() else ""
-        parsed.append((line, target, set(_NAMES.findall(text if target else line))))
-    while True:
-        read_by: dict[str, int] = {}
-        for _, target, names in parsed:
-            for name in names - {target}:
-                read_by[name] = read_by.get(name, 0) + 1
-        kept = [each for each in parsed if not each[1] or each[1] in read_by]
-        if len(kept) == len(parsed):
-            return [line for line, _, _ in kept]
-        parsed = kept
 
 
 def power_of_two(number: int) -> int:
