@@ -34,15 +34,17 @@ CHEAP: Final = VIEWS | {"tensor.concatenate", "tensor.constant", "tensor.pad"}
 class Remat(Pass):
     """Compute values again where they are read later, until what ``lowering`` plans needs at most ``budget`` bytes.
 
-    Outputs count, arguments do not. First cheap operations are repeated, then sums and products too. Raises
-    `MemoryBudgetError` where the budget is not met so.
+    Outputs count, arguments do not; a budget below 0 is none. First cheap operations are repeated, then sums and
+    products too. Raises `MemoryBudgetError` where the budget is not met so.
     """
 
-    budget: int = 0
+    budget: int = -1
     lowering: str = "fuse;layout;tile;bufferize"
 
     def run(self, module: Module, log: PassLog) -> bool:
         """True when something is computed twice."""
+        if self.budget < 0:
+            return False
         first = best = self._planned(module)
         changed = False
         for costly in (False, True):
@@ -81,7 +83,7 @@ def _cut(graph: Graph, costly: bool) -> int:
     read = [value for op in later for value in op.operands if place.get(value.owner, step + 1) <= step]
     crossing = list(dict.fromkeys(read))
     kept = _kept(graph, crossing, costly)
-    return _Repeated(graph, place, step, kept).write(later)
+    return _Repeated(graph, place, step, kept).write(later, costly)
 
 
 def _fullest(graph: Graph) -> int:
@@ -146,14 +148,19 @@ class _Repeated:
         #: The last value of each shape that is made behind the cut.
         self._latest: dict[tuple[int, ...], Value] = {}
 
-    def write(self, later: list[Operation]) -> int:
-        """Let ``later`` operations read copies of what is not kept; the number of copies."""
+    def write(self, later: list[Operation], costly: bool) -> int:
+        """Let ``later`` operations read copies of what is not kept; the number of copies. Cheap ones are made anew
+        behind each operation that may end a kernel: to keep them from one to the next is what the cut avoids."""
+        count = 0
         for op in later:
+            if not costly and not _is_repeatable(op, False):
+                count += len(self._copies)
+                self._copies.clear()
             for position, value in enumerate(op.operands):
                 if self._is_early(value):
                     self._graph.set_operand(op, position, self._copy(value, op))
             self._latest.update({value.type.shape: value for value in op.results if op.name != "tensor.constant"})
-        return len(self._copies)
+        return count + len(self._copies)
 
     def _is_early(self, value: Value) -> bool:
         return value not in self._kept and self._place.get(value.owner, self._step + 1) <= self._step
