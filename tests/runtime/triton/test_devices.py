@@ -188,6 +188,14 @@ def test_the_device_of_a_process():
     assert "device is 'tpu'; it is one of 'cpu', 'gpu'" in done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_gpu")
+def test_the_benchmarks_rows_are_right():
+    command = [sys.executable, "-m", "benchmarks.gpu", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=GUIDE.parents[1])
+    assert done.stdout.count(": right at small sizes") == len(done.stdout.splitlines()) == 5
+
+
 # --- the document's programs ---------------------------------------------------------------------
 
 
