@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from mixad.passes.instruments import RoundtripEach, VerifyEach
 from mixad.runtime.compiler import Observer, add_observer
+
+# Kernels for GPUs are kept with what else is built, not among the user's own.
+os.environ.setdefault("MIXAD_CACHE_DIR", str(Path(__file__).parents[1] / "build" / "kernels"))
 
 # A test's time depends on its neighbours (xdist, a busy machine) and a first call compiles, so a deadline per
 # example would fail at random; what Hypothesis tries is the same from run to run, so a failure can be repeated.
