@@ -9,6 +9,7 @@ from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import DTYPE_NAMES
 from ...ops.control import COND, SCAN, SWEEPS, WHILE, Loop
+from ...passes.lower import Fuse, Layout, Tile
 from ...passes.manager import PassManager
 from ...passes.simplify import DCE
 from ..sweeps import Sweeps
@@ -113,7 +114,7 @@ def _one_sweep(body: Graph, own: slice, count: int) -> Graph:
     graph.set_outputs(graph.outputs[own])
     alone = Module()
     alone.functions[graph.name] = graph
-    PassManager([DCE()]).run(alone)
+    PassManager([DCE(), Fuse(), Layout(), Tile()]).run(alone)
     for index in reversed(range(own.stop + 1, count + 1)):
         graph.remove_input(index)
     return graph
