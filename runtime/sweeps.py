@@ -18,7 +18,6 @@ import numpy as np
 from ..ir.graph import Graph
 from ..ir.module import Module
 from ..passes.manager import PassManager
-from ..passes.simplify import DCE
 
 #: The states kept on each level take at most so many bytes, unless that is fewer than the fewest slots.
 SLOT_BYTES: Final = 1 << 28
@@ -110,13 +109,14 @@ class _Run:
         return found
 
 
-def one_sweep(body: Graph, own: slice, count: int) -> Graph:
-    """A step of one of the sweeps alone, of its states, those of earlier ones, and the constants."""
+def one_sweep(body: Graph, own: slice, count: int, lowering: str = "") -> Graph:
+    """A step of one of the sweeps alone, of its states, those of earlier ones, and the constants. ``lowering`` are a
+    target's passes, which the whole body cannot have had: they might tie its sweeps together."""
     graph = body.clone(f"{body.name}_sweep")
     graph.set_outputs(graph.outputs[own])
     alone = Module()
     alone.functions[graph.name] = graph
-    PassManager([DCE()]).run(alone)
+    PassManager(",".join(filter(None, ("dce", lowering)))).run(alone)
     for index in reversed(range(own.stop + 1, count + 1)):
         graph.remove_input(index)
     return graph

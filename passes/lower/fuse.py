@@ -10,6 +10,7 @@ from typing import Final
 from ...ir.graph import Graph, Operation, Value, copy_operations
 from ...ir.module import Module
 from ...ops.contraction import PRODUCTS, multiply_adds
+from ...ops.control import SWEEPS
 from ...ops.kernel import FUSED, WHOLE
 from ..manager import Pass, PassLog, register_pass
 from .clusters import Cluster, Clustering, Limits, is_repeated
@@ -40,7 +41,11 @@ class Fuse(Pass):
 
     def run(self, module: Module, log: PassLog) -> bool:
         kernels = fused = 0
+        # The sweeps of a loop are parts of one function, which no kernel may tie together.
+        swept = {op.attributes["body"].name for graph in module for op in graph if op.definition is SWEEPS}
         for graph in module:
+            if graph.name in swept:
+                continue
             clusters = min((self._clusters(graph, longest) for longest in (False, True)), key=partial(_traffic, graph))
             if clusters:
                 _rewrite(graph, clusters)

@@ -93,7 +93,7 @@ def _sweeps(codegen: Codegen, op: Operation) -> None:
     bodies, states, first = [], [], 0
     for size in a["groups"]:
         own = slice(first, first + size)
-        body = codegen.module.add(one_sweep(codegen.module[a["body"].name], own, sum(a["groups"])))
+        body = codegen.module.add(one_sweep(codegen.module[a["body"].name], own, sum(a["groups"]), "fuse,layout,tile"))
         bodies.append(codegen.inner(body.name))
         states.append(f"({''.join(f'{name}, ' for name in rest[own])})")
         first += size

@@ -231,8 +231,8 @@ def test_the_cost_is_bounded(slots, steps, times, monkeypatch) -> None:
 
 @pytest.mark.slow
 def test_memory_is_bounded(monkeypatch) -> None:
-    monkeypatch.setattr(sweeps, "SLOT_BYTES", 20 * 2 * 8 * 10_000)
-    x = np.linspace(0.1, 1.0, 10_000)
+    monkeypatch.setattr(sweeps, "SLOT_BYTES", 20 * 2 * 8 * 20_000)
+    x = np.linspace(0.1, 1.0, 20_000)  # enough for kernels
 
     def peak(steps):
         def loop(x):
