@@ -21,7 +21,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 import triton
 import triton.language as tl
 from triton.language.extra import libdevice
