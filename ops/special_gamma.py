@@ -85,8 +85,10 @@ class Polygamma(Op):
         return b.mul(dx, b.polygamma(x, n=n + 1))
 
 
-def _digamma(b: Builder, x: Value) -> Value:
-    return b.polygamma(x, n=0)
+def digamma(b: Builder, x: Value) -> Value:
+    """The logarithmic derivative of the gamma function."""
+    found: Value = b.polygamma(x, n=0)
+    return found
 
 
 @operation("tensor.beta")
@@ -101,11 +103,11 @@ class Beta(SpecialPair):
 
     @staticmethod
     def jvp_x(b: Builder, dx: Value, x: Value, y: Value, *, out: Value) -> Value:
-        return b.mul(dx, b.mul(out, b.sub(_digamma(b, x), _digamma(b, b.add(x, y)))))
+        return b.mul(dx, b.mul(out, b.sub(digamma(b, x), digamma(b, b.add(x, y)))))
 
     @staticmethod
     def jvp_y(b: Builder, dy: Value, x: Value, y: Value, *, out: Value) -> Value:
-        return b.mul(dy, b.mul(out, b.sub(_digamma(b, y), _digamma(b, b.add(x, y)))))
+        return b.mul(dy, b.mul(out, b.sub(digamma(b, y), digamma(b, b.add(x, y)))))
 
 
 @operation("tensor.lbeta")
@@ -120,11 +122,11 @@ class Lbeta(SpecialPair):
 
     @staticmethod
     def jvp_x(b: Builder, dx: Value, x: Value, y: Value) -> Value:
-        return b.mul(dx, b.sub(_digamma(b, x), _digamma(b, b.add(x, y))))
+        return b.mul(dx, b.sub(digamma(b, x), digamma(b, b.add(x, y))))
 
     @staticmethod
     def jvp_y(b: Builder, dy: Value, x: Value, y: Value) -> Value:
-        return b.mul(dy, b.sub(_digamma(b, y), _digamma(b, b.add(x, y))))
+        return b.mul(dy, b.sub(digamma(b, y), digamma(b, b.add(x, y))))
 
 
 @operation("tensor.zeta")

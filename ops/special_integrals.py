@@ -20,6 +20,7 @@ from .arithmetic import check_same
 from .definition import Array, Op, Sample, full, operation, sample
 from .elementwise import check_dtype
 from .special_base import Ordered, Special, SpecialPair, binary, call, ordered, scaled, shifted, unary
+from .special_gamma import digamma
 
 # --- hypergeometric functions --------------------------------------------------------------------
 
@@ -128,11 +129,11 @@ class Poch(SpecialPair):
 
     @staticmethod
     def jvp_x(b: Builder, dx: Value, x: Value, y: Value, *, out: Value) -> Value:
-        return b.mul(dx, b.mul(out, b.sub(b.polygamma(b.add(x, y), n=0), b.polygamma(x, n=0))))
+        return b.mul(dx, b.mul(out, b.sub(digamma(b, b.add(x, y)), digamma(b, x))))
 
     @staticmethod
     def jvp_y(b: Builder, dy: Value, x: Value, y: Value, *, out: Value) -> Value:
-        return b.mul(dy, b.mul(out, b.polygamma(b.add(x, y), n=0)))
+        return b.mul(dy, b.mul(out, digamma(b, b.add(x, y))))
 
 
 # --- integrals -----------------------------------------------------------------------------------

@@ -1,7 +1,12 @@
 """Lowering that no target owns: what runs together (fuse), with axes in which order (layout), in what pieces (tile)."""
 
+from typing import Final
+
 from .fuse import Fuse
 from .layout import Layout
 from .tile import Tile
 
-__all__ = ["Fuse", "Layout", "Tile"]
+__all__ = ["KERNELS", "Fuse", "Layout", "Tile"]
+
+#: The passes that make kernels, as a pipeline.
+KERNELS: Final = "fuse,layout,tile"

@@ -19,8 +19,6 @@ from .clusters import Cluster, Clustering, Limits, is_repeated
 _MOVES: Final = frozenset(
     ("tensor.reshape", "tensor.transpose", "tensor.slice", "tensor.reverse", "tensor.concatenate", "tensor.pad")
 )
-
-
 #: Products of as many multiply-adds are worth threads for themselves.
 PRODUCT: Final = 1 << 23
 
@@ -44,7 +42,7 @@ class Fuse(Pass):
         # The sweeps of a loop are parts of one function, which no kernel may tie together.
         swept = {op.attributes["body"].name for graph in module for op in graph if op.definition is SWEEPS}
         for graph in module:
-            if graph.name in swept:
+            if graph.name in swept or not self._is_large(graph):
                 continue
             clusters = min((self._clusters(graph, longest) for longest in (False, True)), key=partial(_traffic, graph))
             if clusters:
@@ -54,6 +52,11 @@ class Fuse(Pass):
         log.count("kernels", kernels)
         log.count("operations", fused)
         return kernels > 0
+
+    def _is_large(self, graph: Graph) -> bool:
+        """Whether any value is worth cutting, without which there is no kernel."""
+        values = (value for op in graph for value in (*op.operands, *op.results))
+        return any(value.type.size >= self.min_elements for value in values)
 
     def _clusters(self, graph: Graph, longest: bool) -> list[Cluster]:
         limits = Limits(self.min_elements, self.max_operations, self.max_sum, self.contractions, longest)

@@ -44,18 +44,41 @@ def roots(values: Iterable[Value], shown: Shown = shown) -> set[Value]:
     return found
 
 
+def last_reads(graph: Graph, shown: Shown = shown) -> dict[Value, int]:
+    """The last step, counted in program order, that reads a value or what shows its memory."""
+    last: dict[Value, int] = {}
+    for step, op in enumerate([*graph, graph.end]):
+        last.update(dict.fromkeys(roots(op.operands, shown), step))
+    return last
+
+
+def bytes_alive(graph: Graph, counted: Callable[[Value], bool]) -> list[tuple[int, int]]:
+    """For each step the bytes that ``counted`` values hold during it, and behind it. Constants, values that show
+    others' memory, and those that nothing reads are left out."""
+    last = last_reads(graph)
+    live = 0
+    ends: dict[int, int] = {}
+    found = []
+    for step, op in enumerate(graph):
+        for value in op.results:
+            if counted(value) and value in last and not shown(op) and op.name != "tensor.constant":
+                live += value.type.nbytes
+                ends[last[value]] = ends.get(last[value], 0) + value.type.nbytes
+        during = live
+        live -= ends.get(step, 0)
+        found.append((during, live))
+    return found
+
+
 class Buffers:
     """Buffers for the values of a graph that are ``wanted``.
 
-    An element-wise operation writes over an operand that has a buffer and is read for the last time. ``last`` is the
-    step, counted in program order, that reads a value or what shows its memory.
+    An element-wise operation writes over an operand that has a buffer and is read for the last time.
     """
 
     def __init__(self, graph: Graph, wanted: Callable[[Value], bool], shown: Shown = shown) -> None:
         self._shown = shown
-        self.last: dict[Value, int] = {}
-        for step, op in enumerate([*graph, graph.end]):
-            self.last.update(dict.fromkeys(roots(op.operands, shown), step))
+        self._last = last_reads(graph, shown)
         #: The number of a value's buffer.
         self.number: dict[Value, int] = {}
         #: The value that each buffer was made for, and the steps in which it is in use.
@@ -67,7 +90,7 @@ class Buffers:
                     self._place(op, value, step)
 
     def _place(self, op: Operation, value: Value, step: int) -> None:
-        last = max(step, self.last.get(value, step))
+        last = max(step, self._last.get(value, step))
         number = self._written_over(op, value, step)
         if number is None:
             number = len(self.owners)

@@ -19,7 +19,7 @@ from ..support import SupportTable
 from . import blocks as _blocks  # noqa: F401  writes kernels
 from . import remat as _remat  # noqa: F401  a pass
 from .arenas import memory
-from .bufferize import ARENA, HEAP
+from .bufferize import ARENA, HEAP, LOWERING
 from .codegen import Codegen
 from .pool import Kernel, one_blas_thread
 from .table import support_table
@@ -34,7 +34,7 @@ class NumPyBackend:
         "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,"
         "tidy-loops,gather-factors,hoist-loops,sink-loops)"
     )
-    lowering = "fuse,layout,tile,bufferize"
+    lowering = LOWERING
 
     @property
     def support(self) -> SupportTable:

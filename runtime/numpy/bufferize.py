@@ -8,11 +8,14 @@ from typing import Final
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ops.kernel import FUSED, WHOLE, Fused
+from ...passes.lower import KERNELS
 from ...passes.lower.arena import assign
-from ...passes.lower.memory import Buffers, roots, shown
+from ...passes.lower.memory import Buffers, bytes_alive, roots
 from ...passes.manager import Pass, PassLog, register_pass
 from .table import into_of
 
+#: The passes from a simplified module to what the code generator takes.
+LOWERING: Final = f"{KERNELS},bufferize"
 #: The attributes of a function that the pass writes: bytes of the arena; for each result, in program order, its offset
 #: there or -1; and the most bytes that are in use outside of it at once, outputs included.
 ARENA: Final = "arena"
@@ -33,7 +36,6 @@ class Bufferize(Pass):
 
     def run(self, module: Module, log: PassLog) -> bool:
         """True: at least the bytes outside of the arena are counted."""
-        changed = False
         for graph in module.roots():
             offsets, arena = self._plan(graph)
             graph.attributes[HEAP] = _heap(graph, offsets)
@@ -41,8 +43,7 @@ class Bufferize(Pass):
                 graph.attributes |= {ARENA: arena, OFFSETS: tuple(offsets.values())}
             log.count("buffers", sum(offset >= 0 for offset in offsets.values()))
             log.count("bytes", arena)
-            changed = True
-        return changed
+        return True
 
     def _plan(self, graph: Graph) -> tuple[dict[Value, int], int]:
         kept = roots(graph.outputs)
@@ -62,17 +63,8 @@ class Bufferize(Pass):
 
 def _heap(graph: Graph, offsets: dict[Value, int]) -> int:
     """The most bytes of other values that are alive at once."""
-    last = Buffers(graph, lambda value: False).last
-    live = most = 0
-    ends: dict[int, int] = {}
-    for step, op in enumerate(graph):
-        for value in op.results:
-            if offsets[value] < 0 and value in last and not shown(op) and op.name != "tensor.constant":
-                live += value.type.nbytes
-                ends[last[value]] = ends.get(last[value], 0) + value.type.nbytes
-        most = max(most, live + _sums(op))
-        live -= ends.get(step, 0)
-    return most
+    alive = bytes_alive(graph, lambda value: offsets[value] < 0)
+    return max((during + _sums(op) for op, (during, _) in zip(graph, alive, strict=True)), default=0)
 
 
 def _sums(op: Operation) -> int:

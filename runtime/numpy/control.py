@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ...ir.graph import Operation, Value
 from ...ir.types import DTYPE_NAMES
 from ...ops.control import COND, SCAN, SWEEPS, WHILE, Loop
+from ...passes.lower import KERNELS
 from ..sweeps import Sweeps, one_sweep
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _sweeps(codegen: Codegen, op: Operation) -> None:
     bodies, states, first = [], [], 0
     for size in a["groups"]:
         own = slice(first, first + size)
-        body = codegen.module.add(one_sweep(codegen.module[a["body"].name], own, sum(a["groups"]), "fuse,layout,tile"))
+        body = codegen.module.add(one_sweep(codegen.module[a["body"].name], own, sum(a["groups"]), KERNELS))
         bodies.append(codegen.inner(body.name))
         states.append(f"({''.join(f'{name}, ' for name in rest[own])})")
         first += size

@@ -2,8 +2,8 @@
 
 At the point where most bytes are alive, the values that later operations read are kept or made again from others: the
 choice that keeps the fewest bytes is a minimum cut between what is there anyway (arguments, constants, results) and the
-later operations. Griewank and Walther, "Evaluating Derivatives", chapter 12, for the trade; the cut is that of Zheng et
-al. in PyTorch's partitioner of forward and backward passes (functorch, 2022).
+later operations. Griewank and Walther, "Evaluating Derivatives", chapter 12, for the trade; PyTorch's functorch cuts
+forward and backward passes apart in the same way (``min_cut_rematerialization_partition``).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ...ir.errors import MemoryBudgetError
 from ...ir.graph import Graph, Operation, Value, copy_operations
 from ...ir.module import Module
 from ...passes.lower.iteration import iteration
-from ...passes.lower.memory import VIEWS, Buffers, roots, shown
+from ...passes.lower.memory import VIEWS, bytes_alive, roots
 from ...passes.manager import Pass, PassLog, PassManager, register_pass
-from .bufferize import ARENA, HEAP
+from .bufferize import ARENA, HEAP, LOWERING
 
 #: Cuts that are tried before the pass gives up.
 CUTS: Final = 16
@@ -32,20 +32,19 @@ CHEAP: Final = VIEWS | {"tensor.concatenate", "tensor.constant", "tensor.pad"}
 @register_pass("remat")
 @dataclass(frozen=True)
 class Remat(Pass):
-    """Compute values again where they are read later, until what ``lowering`` plans needs at most ``budget`` bytes.
+    """Compute values again where they are read later, until what the lowering plans needs at most ``budget`` bytes.
 
     Outputs count, arguments do not; a budget below 0 is none. First cheap operations are repeated, then sums and
     products too. Raises `MemoryBudgetError` where the budget is not met so.
     """
 
     budget: int = -1
-    lowering: str = "fuse;layout;tile;bufferize"
 
     def run(self, module: Module, log: PassLog) -> bool:
         """True when something is computed twice."""
         if self.budget < 0:
             return False
-        first = best = self._planned(module)
+        first = best = _planned(module)
         changed = False
         for costly in (False, True):
             for _ in range(CUTS):
@@ -54,7 +53,7 @@ class Remat(Pass):
                 trial = module.clone()
                 repeated = sum(_cut(graph, costly) for graph in trial.roots())
                 PassManager("dce").run(trial)
-                needed = self._planned(trial) if repeated else best
+                needed = _planned(trial) if repeated else best
                 if needed >= best:
                     break
                 module.functions.update(trial.functions)
@@ -67,11 +66,13 @@ class Remat(Pass):
             )
         return changed
 
-    def _planned(self, module: Module) -> int:
-        trial = module.clone()
-        PassManager(self.lowering.replace(";", ",")).run(trial)
-        needed = [graph.attributes.get(ARENA, 0) + graph.attributes.get(HEAP, 0) for graph in trial.roots()]
-        return int(max(needed))
+
+def _planned(module: Module) -> int:
+    """The bytes that a module would need, lowered."""
+    trial = module.clone()
+    PassManager(LOWERING).run(trial)
+    needed = [graph.attributes.get(ARENA, 0) + graph.attributes.get(HEAP, 0) for graph in trial.roots()]
+    return int(max(needed))
 
 
 def _cut(graph: Graph, costly: bool) -> int:
@@ -88,18 +89,8 @@ def _cut(graph: Graph, costly: bool) -> int:
 
 def _fullest(graph: Graph) -> int:
     """The step behind which most bytes are alive."""
-    last = Buffers(graph, lambda value: False).last
-    live = most = fullest = 0
-    ends: dict[int, int] = {}
-    for step, op in enumerate(graph):
-        live -= ends.get(step, 0)
-        for value in op.results:
-            if value in last and not shown(op) and op.name != "tensor.constant":
-                live += value.type.nbytes
-                ends[last[value]] = ends.get(last[value], 0) + value.type.nbytes
-        if live > most:
-            most, fullest = live, step
-    return fullest
+    behind = [rest for _, rest in bytes_alive(graph, lambda value: True)]
+    return behind.index(max(behind)) if max(behind, default=0) > 0 else 0
 
 
 def _is_repeatable(op: Operation, costly: bool) -> bool:

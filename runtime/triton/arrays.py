@@ -35,17 +35,17 @@ _TAKERS: Final[dict[str, tuple[str, str]]] = {
 
 
 class DeviceArray:
-    """An array on a device. ``library`` is the one that lent it, to which results computed from it are handed back."""
+    """An array on a device. ``lender`` is the library that lent it, which results computed from it are handed to."""
 
-    __slots__ = ("__weakref__", "_memory", "address", "device", "library", "type")
+    __slots__ = ("__weakref__", "_memory", "address", "device", "lender", "type")
     __array_priority__ = 100.0
 
-    def __init__(self, device: Device, type: TensorType, memory: Any, address: int, library: str = "") -> None:
+    def __init__(self, device: Device, type: TensorType, memory: Any, address: int, lender: str = "") -> None:
         self.device = device
         self.type = type
         self._memory = memory
         self.address = address
-        self.library = library
+        self.lender = lender
 
     # --- what is known ---------------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ def strided_copy(shape: tuple[int, ...], steps: tuple[int, ...], dtype: np.dtype
 
 def handed_back(array: DeviceArray) -> Any:
     """A result as an array of the library that lent what it was computed from."""
-    taker = _TAKERS.get(array.library)
+    taker = _TAKERS.get(array.lender)
     if taker is None or taker[0] not in sys.modules:
         return array
     return getattr(sys.modules[taker[0]], taker[1])(array)

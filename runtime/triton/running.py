@@ -49,11 +49,11 @@ class Runner:
             results = session.run(arrays, on_device=bool(given))
         if not given:
             return results
-        library = next((array.library for array in given if array.library), "")
-        if not library:
+        lender = next((array.lender for array in given if array.lender), "")
+        if not lender:
             return results
         for result in results:
-            result.library = library
+            result.lender = lender
         return tuple([handed_back(result) for result in results])
 
 

@@ -264,7 +264,7 @@ def test_arrays_of_other_libraries_are_taken_without_a_copy(device, library, kin
     monkeypatch.setattr(kind, "__module__", "cupy.core")
     result = mx.jit(lambda x: np.sin(x))(kind(x))
     assert type(result) is mx.DeviceArray
-    assert result.library == "cupy"
+    assert result.lender == "cupy"
     assert type(mx.grad(lambda x: np.sum(x**2))(kind(x))) is mx.DeviceArray
 
 
@@ -284,7 +284,7 @@ def test_results_are_handed_back_to_the_library_that_lent(device, monkeypatch):
     cupy.from_dlpack = lambda x: ("cupy's", x.address)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     x = mx.to_device(np.ones(3))
-    x.library = "cupy"
+    x.lender = "cupy"
     assert handed_back(x) == ("cupy's", x.address)
     assert mx.jit(lambda x: np.sin(x))(x)[0] == "cupy's"
     monkeypatch.delitem(sys.modules, "cupy")
