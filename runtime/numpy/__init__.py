@@ -32,7 +32,8 @@ class NumPyBackend:
     pipeline = (
         "expand-ad,inline{custom=true},drop-stop-gradient,dce,"
         "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,"
-        "tidy-loops,gather-factors,hoist-loops,sink-loops)"
+        "tidy-loops,gather-factors,hoist-loops,sink-loops),"
+        "fixpoint(arrange-factors,canonicalize,fold,cse,dce)"
     )
     lowering = LOWERING
 

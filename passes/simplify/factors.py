@@ -1,0 +1,302 @@
+"""arrange-factors: fewer passes over large arrays, by the algebra of products."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ...ir.graph import Graph, Operation, Value
+from ...ir.module import Module
+from ...ops.contraction import parse_spec
+from ..manager import Pass, PassLog, register_pass
+from ..scope import functions
+from .monomials import ONE, Monomials, Row, Scale, SharedFactors, ordinary_product
+from .rewriting import write
+from .sums import rearrangeable
+
+
+@register_pass("arrange-factors")
+@dataclass(frozen=True)
+class ArrangeFactors(Pass):
+    """Products in derivatives are multiplied out anew, where that takes fewer multiplications of large arrays.
+
+    A product of products is a scale (a number and small values that are repeated) times large factors. Scales flow
+    through products, out of sums whose terms have them in common, and into contractions: there they multiply the
+    other, small operand, before or behind. What is left of them is multiplied once. Products of large factors share
+    their parts. A function is rewritten only if its large multiplications become fewer; their roundings are as many
+    for each term as before, in another order, and a contraction keeps its bound, n roundings of the sum of the
+    absolute values.
+    """
+
+    function: str = ""
+
+    def run(self, module: Module, log: PassLog) -> bool:
+        changed = False
+        for graph in functions(module, self.function):
+            plan = Plan(graph)
+            if plan.saved > 0:
+                write(plan, graph)
+                log.count("elements saved", plan.saved)
+                changed = True
+        return changed
+
+
+class Plan:
+    """What to multiply with what. Every value is its ``scales`` times what is stored for it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        found = Monomials(graph)
+        self.monomials, self.rows = found.of, found.rows
+        self.scales: dict[Value, Scale] = {}
+        #: What contractions multiply their result with, by way of a small operand.
+        self.behind: dict[Value, Scale] = {}
+        #: The products that are there for others than products, and those of them that have an atom.
+        self.wanted = [value for value in self.monomials if self._is_wanted(value)]
+        self.holders: dict[Value, list[Value]] = {}
+        self.saved = 0
+        if not self.wanted:
+            return
+        for value in self.wanted:
+            for atom in set(self.monomials[value].atoms):
+                self.holders.setdefault(atom, []).append(value)
+        operations = list(graph)
+        for op in operations:
+            self._forward(op)
+        for op in reversed(operations):
+            self._backward(op)
+        self.shared = self._share()
+        self.saved = self._before() - self._after()
+        if not all(ordinary_product(scale.number) for scale in (*self.scales.values(), *self.behind.values())):
+            self.saved = 0
+
+    def _is_wanted(self, value: Value) -> bool:
+        return value in self.rows or any(not self._passes(user, value) for user, _ in self.graph.uses(value))
+
+    def _passes(self, user: Operation, value: Value) -> bool:
+        """Whether a user is a product that takes the factors of ``value`` for its own."""
+        if len(user.results) != 1 or user.result not in self.monomials:
+            return False
+        return value not in self.monomials[user.result].atoms
+
+    # --- scales ------------------------------------------------------------------------------------
+
+    def scale(self, value: Value) -> Scale:
+        """What is left to multiply ``value`` with."""
+        return self.scales.get(value, ONE)
+
+    def _forward(self, op: Operation) -> None:
+        """The scale of a product is that of its factors; a sum has what its terms have in common."""
+        if len(op.results) != 1:
+            return
+        value = op.result
+        if value in self.monomials:
+            monomial = self.monomials[value]
+            scale = monomial.scale
+            for atom in monomial.atoms:
+                scale = scale.times(self.scale(atom))
+            if scale:
+                self.scales[value] = scale
+        elif op.name in _SUMS and rearrangeable(op):
+            self._extract(op)
+
+    def _extract(self, op: Operation) -> None:
+        x, y = op.operands
+        if x is y or not all(value in self.scales and self.graph.has_one_use(value) for value in op.operands):
+            return
+        common = self.scales[x].common(self.scales[y])
+        if not common:
+            return
+        rest = [self.scales[value].without(common) for value in op.operands]
+        gain = sum(passes(self.scales[value]) - passes(left) for value, left in zip(op.operands, rest, strict=True))
+        loss = self._burden(op.result, common)
+        if gain > loss or (gain == loss and self.graph.has_one_use(op.result)):
+            for value, left in zip(op.operands, rest, strict=True):
+                self.scales[value] = left
+            self.scales[op.result] = common
+
+    def _burden(self, value: Value, scale: Scale) -> int:
+        """How many multiplications more there are if ``value`` has a scale."""
+        count = 0
+        for holder in self.holders.get(value, ()):
+            own = self.monomials[holder].scale
+            if not self.is_absorbed(holder, own.times(scale)):
+                count += passes(own.times(scale)) - passes(own)
+        direct = [(user, at) for user, at in self.graph.uses(value) if not self._is_product(user)]
+        return count + (passes(scale) if any(not self.absorbs(*use, scale) for use in direct) else 0)
+
+    def _is_product(self, user: Operation) -> bool:
+        return len(user.results) == 1 and user.result in self.monomials
+
+    def is_absorbed(self, value: Value, scale: Scale) -> bool:
+        """Whether everything that uses a value takes its scale elsewhere."""
+        uses = [use for use in self.graph.uses(value) if not self._passes(use[0], value)]
+        return all(self.absorbs(*use, scale) or self._is_product(use[0]) for use in uses)
+
+    def absorbs(self, user: Operation, position: int, scale: Scale) -> bool:
+        """Whether a contraction can multiply the other, small operand instead of a large one."""
+        if user.name != "tensor.contract" or not rearrangeable(user):
+            return False
+        x, other = user.operands[position], user.operands[1 - position]
+        labels = parse_spec(user.attributes["spec"])
+        names, theirs = (labels.x, labels.y)[:: 1 - 2 * position]
+        if x is other or other.type.size * 2 > x.type.size:
+            return False
+        return all(names[dim] in theirs for row in scale.rows for dim in row.dims)
+
+    # --- into contractions ------------------------------------------------------------------------------
+
+    def _backward(self, op: Operation) -> None:
+        """A contraction takes what all products of it are multiplied with, and a sum gives that to its terms."""
+        if len(op.results) != 1 or op.result not in self.holders or not rearrangeable(op):
+            return
+        value = op.result
+        if op.name != "tensor.contract" and op.name not in _SUMS:
+            return
+        if not self._is_in_products_alone(value):
+            return
+        if any(self.monomials[holder].atoms.count(value) > 1 for holder in self.holders[value]):
+            return
+        for scale in self._candidates(value):
+            if scale and self._takes(value, scale, _DEPTH):
+                self._give(value, scale)
+                for holder in self.holders[value]:
+                    self.scales[holder] = self.scale(holder).without(scale)
+                return
+
+    def _candidates(self, value: Value) -> Iterator[Scale]:
+        """Scales that may leave the products of a value: the rows of all, and the number that saves most."""
+        holders = self.holders[value]
+        scales = [self.scale(holder) for holder in holders]
+        rows = Counter(scales[0].rows)
+        for scale in scales[1:]:
+            rows &= Counter(scale.rows)
+        common = Scale(rows=tuple(sorted(rows.elements())))
+        left = [scale.without(common) for scale in scales]
+        open_ = [s.number for h, s in zip(holders, left, strict=True) if not s.rows and not self.is_absorbed(h, s)]
+        number = max(open_, key=lambda number: (open_.count(number), abs(number) != 1), default=1)
+        matters = any(not self.is_absorbed(h, s) for h, s in zip(holders, scales, strict=True))
+        if number != 1 and open_.count(number) > sum(abs(other) == 1 for other in open_):
+            yield Scale(abs(number) if len(set(open_)) > 1 else number, common.rows)
+        while matters and common:
+            yield common
+            common = Scale(rows=common.rows[:-1])
+
+    def _takes(self, value: Value, scale: Scale, depth: int) -> bool:
+        """Whether a value is made of contractions that multiply it with a scale at no cost."""
+        op = value.owner
+        if op.name in _SUMS and rearrangeable(op) and depth:
+            return all(self._term_takes(term, scale, depth - 1) for term in op.operands) and (
+                op.operands[0] is not op.operands[1]
+            )
+        if op.name != "tensor.contract" or not rearrangeable(op):
+            return False
+        return all(self.place(op, (row,)) is not None for row in scale.rows) and self.place(op, ()) is not None
+
+    def _term_takes(self, term: Value, scale: Scale, depth: int) -> bool:
+        if not self.graph.has_one_use(term) or term in self.rows:
+            return False
+        if term not in self.monomials:
+            return self._takes(term, scale, depth)
+        own = self.scale(term)
+        total = own.times(scale)
+        if passes(total) <= passes(own):
+            return True
+        return any(self._atom_takes(atom, term, total, depth) for atom in self.monomials[term].atoms)
+
+    def _atom_takes(self, atom: Value, term: Value, total: Scale, depth: int) -> bool:
+        """Whether a contraction will take the scale of a term, which all other products of it have too."""
+        if not self._takes(atom, total, depth) or not self._is_in_products_alone(atom):
+            return False
+        for holder in self.holders[atom]:
+            scale = self.scale(holder)
+            if self.monomials[holder].atoms.count(atom) > 1:
+                return False
+            if holder is not term and Counter(total.rows) - Counter(scale.rows):
+                return False
+            if holder is not term and abs(scale.number) != abs(total.number) and abs(total.number) != 1:
+                return False
+        return True
+
+    def _is_in_products_alone(self, value: Value) -> bool:
+        return value not in self.rows and all(self._is_product(user) for user, _ in self.graph.uses(value))
+
+    def _give(self, value: Value, scale: Scale) -> None:
+        if value in self.monomials:
+            self.scales[value] = self.scale(value).times(scale)
+        elif value.owner.name in _SUMS:
+            for term in value.owner.operands:
+                self._give(term, scale)
+        else:
+            self.behind[value] = self.behind.get(value, ONE).times(scale)
+
+    def place(self, op: Operation, rows: tuple[Row, ...]) -> int | None:
+        """The small operand of a contraction that has the axes of rows of its result."""
+        labels = parse_spec(op.attributes["spec"])
+        for position, names in enumerate((labels.x, labels.y)):
+            small = op.operands[position].type.size * 2 <= op.result.type.size
+            if small and all(labels.out[dim] in names for row in rows for dim in row.dims):
+                return position
+        return None
+
+    # --- what it costs -----------------------------------------------------------------------------------
+
+    def _share(self) -> dict[Value, int]:
+        """The products that are wanted, by what they are called among `made`."""
+        self.numbers: dict[Value, int] = {}
+        for value in self.wanted:
+            for atom in self.monomials[value].atoms:
+                self.numbers.setdefault(atom, len(self.numbers))
+        stood = {
+            tuple(sorted(self.numbers[operand] for operand in op.operands * (2 if op.name == "tensor.square" else 1)))
+            for op in (value.owner for value in self.monomials)
+            if all(operand in self.numbers for operand in op.operands)
+        }
+        cores = {value: tuple(sorted(self.numbers[a] for a in self.monomials[value].atoms)) for value in self.wanted}
+        distinct = list(dict.fromkeys(cores.values()))
+        factors = SharedFactors(distinct, len(self.numbers), stood.__contains__)
+        self.made = factors.made
+        results = dict(zip(distinct, factors.results, strict=True))
+        return {value: results[core] for value, core in cores.items()}
+
+    def _before(self) -> int:
+        return sum(value.type.size for value in self.monomials)
+
+    def _after(self) -> int:
+        sizes = {number: atom.type.size for atom, number in self.numbers.items()}
+        total = 0
+        for product, pair in self.made.items():
+            sizes[product] = sizes[pair[0]]
+            total += sizes[product]
+        seen: set[object] = set()
+        for value in (*self.wanted, *(value for value in self.scales if value not in self.monomials)):
+            scale = self.scale(value)
+            key = (self.shared.get(value, value), scale)
+            if scale and key not in seen and not self.is_absorbed(value, scale):
+                seen.add(key)
+                total += value.type.size * max(passes(scale), scale.number != 1 and not self._signed(value))
+        return total + sum(self._small(op) for op in self.graph if op.name == "tensor.contract")
+
+    def _small(self, op: Operation) -> int:
+        """What it costs to multiply the small operands of a contraction."""
+        total = 0
+        for position, value in enumerate(op.operands):
+            if self.scale(value) and self.absorbs(op, position, self.scale(value)):
+                total += op.operands[1 - position].type.size * passes(self.scale(value))
+        place = self.place(op, ()) if op.result in self.behind else None
+        return total if place is None else total + op.operands[place].type.size * passes(self.behind[op.result])
+
+    def _signed(self, value: Value) -> bool:
+        """Whether a change of sign goes into sums."""
+        return all(user.name in _SUMS for user, _ in self.graph.uses(value))
+
+
+def passes(scale: Scale) -> int:
+    """How many multiplications of a large array a scale is; a change of sign is none, since sums take it."""
+    return len({row.dims for row in scale.rows}) or int(abs(scale.number) != 1)
+
+
+_SUMS: Final = frozenset(("tensor.add", "tensor.sub"))
+_DEPTH: Final = 8

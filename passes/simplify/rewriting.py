@@ -1,0 +1,113 @@
+"""Writing a function whose factors are arranged as a plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...ir.builder import Builder
+from ...ir.graph import Graph, Operation, Value
+from ...ops.contraction import parse_spec
+from ...ops.definition import full
+from .monomials import ONE, Scale
+
+if TYPE_CHECKING:
+    from .factors import Plan
+
+
+def write(plan: Plan, graph: Graph) -> None:
+    """Multiply out what a plan wants, where it was; the products from which it was made before go."""
+    _Writer(plan, graph).write()
+
+
+class _Writer:
+    def __init__(self, plan: Plan, graph: Graph) -> None:
+        self.plan, self.graph = plan, graph
+        self.atoms = {number: atom for atom, number in plan.numbers.items()}
+        self.products: dict[int, Value] = {}
+        #: What is stored for values of the old program, where that is something else: the scale is left to multiply.
+        self.stored: dict[Value, Value] = {}
+        self._whole: dict[tuple[Value, Scale], Value] = {}
+
+    def write(self) -> None:
+        old = list(self.graph)
+        for op in old:
+            b = Builder(self.graph, op, op.location)
+            if len(op.results) == 1 and op.result in self.plan.monomials:
+                if op.result in self.plan.shared:
+                    self.stored[op.result] = self._core(self.plan.shared[op.result], b)
+            elif not (op.name == "tensor.contract" and self._contract(op, b)):
+                for position, value in enumerate(op.operands):
+                    whole = self._of(value, b)
+                    if whole is not value:
+                        self.graph.set_operand(op, position, whole)
+        b = Builder(self.graph, self.graph.end)
+        self.graph.set_outputs([self._of(value, b) for value in self.graph.outputs])
+        for op in reversed(old):
+            if (self.stored.keys() | self.plan.monomials.keys()) & set(op.results) and not self.graph.is_used(op):
+                self.graph.erase(op)
+
+    def _core(self, number: int, b: Builder) -> Value:
+        """The product of large factors that is called ``number``."""
+        if number in self.atoms:
+            return self.stored.get(self.atoms[number], self.atoms[number])
+        if number not in self.products:
+            left, right = (self._core(part, b) for part in self.plan.made[number])
+            self.products[number] = b.square(left) if left is right else b.mul(left, right)
+        return self.products[number]
+
+    def _of(self, value: Value, b: Builder) -> Value:
+        """The new program's value for one of the old program's."""
+        stored, scale = self.stored.get(value, value), self.plan.scale(value)
+        if not scale:
+            return stored
+        if (stored, scale) not in self._whole:
+            self._whole[stored, scale] = self._times(stored, scale, range(stored.type.rank), b)
+        return self._whole[stored, scale]
+
+    def _times(self, x: Value, scale: Scale, places: Sequence[int], b: Builder) -> Value:
+        """``x`` times a scale, the axes of whose rows stand at ``places`` of ``x``."""
+        number = scale.number
+        groups: dict[tuple[int, ...], Value] = {}
+        for row in scale.rows:
+            dims = tuple(places[dim] for dim in row.dims)
+            value = self._of(row.value, b)
+            if dims != tuple(sorted(dims)):
+                order = sorted(range(len(dims)), key=dims.__getitem__)
+                value, dims = b.transpose(value, permutation=tuple(order)), tuple(sorted(dims))
+            groups[dims] = b.mul(groups[dims], value) if dims in groups else value
+        for dims, value in groups.items():
+            if abs(number) != 1:
+                value, number = b.mul(value, full(b, value.type, float(number))), type(number)(1)
+            if value.type is not x.type:
+                value = b.broadcast_in_dim(value, shape=x.type.shape, dims=dims)
+            x = b.mul(x, value)
+        if number == -1:
+            return b.neg(x)
+        return x if number == 1 else b.mul(x, full(b, x.type, float(number)))
+
+    def _contract(self, op: Operation, b: Builder) -> bool:
+        """Write a contraction that takes scales; False where it takes none."""
+        labels = parse_spec(op.attributes["spec"])
+        names = (labels.x, labels.y)
+        operands: list[Value] = []
+        given: list[tuple[int, Scale, str]] = []
+        for position, value in enumerate(op.operands):
+            scale = self.plan.scale(value)
+            if scale and self.plan.absorbs(op, position, scale):
+                operands.append(self.stored.get(value, value))
+                given.append((1 - position, scale, names[position]))
+            else:
+                operands.append(self._of(value, b))
+        behind = self.plan.behind.get(op.result, ONE)
+        for scale in (Scale(behind.number), *(Scale(rows=(row,)) for row in behind.rows)):
+            place = self.plan.place(op, scale.rows)
+            if scale and place is not None:
+                given.append((place, scale, labels.out))
+        if not given:
+            return False
+        for position, scale, letters in given:
+            places = [names[position].find(letter) for letter in letters]
+            operands[position] = self._times(operands[position], scale, places, b)
+        self.stored[op.result] = b.contract(*operands, spec=op.attributes["spec"])
+        return True
