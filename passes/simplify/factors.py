@@ -12,7 +12,7 @@ from ...ir.module import Module
 from ...ops.contraction import parse_spec
 from ..manager import Pass, PassLog, register_pass
 from ..scope import functions
-from .monomials import ONE, Monomials, Row, Scale, SharedFactors, ordinary_product
+from .monomials import ONE, Core, Monomials, Row, Scale, ordinary_product, shared_products
 from .rewriting import write
 from .sums import rearrangeable
 
@@ -67,7 +67,7 @@ class Plan:
             self._forward(op)
         for op in reversed(operations):
             self._backward(op)
-        self.shared = self._share()
+        self._share()
         self.saved = self._before() - self._after()
         if not all(ordinary_product(scale.number) for scale in (*self.scales.values(), *self.behind.values())):
             self.saved = 0
@@ -96,7 +96,7 @@ class Plan:
             monomial = self.monomials[value]
             scale = monomial.scale
             for atom in monomial.atoms:
-                scale = scale.times(self.scale(atom))
+                scale = scale.times(ONE if atom in self.monomials else self.scale(atom))
             if scale:
                 self.scales[value] = scale
         elif op.name in _SUMS and rearrangeable(op):
@@ -133,7 +133,8 @@ class Plan:
     def is_absorbed(self, value: Value, scale: Scale) -> bool:
         """Whether everything that uses a value takes its scale elsewhere."""
         uses = [use for use in self.graph.uses(value) if not self._passes(use[0], value)]
-        return all(self.absorbs(*use, scale) or self._is_product(use[0]) for use in uses)
+        flows = value not in self.monomials
+        return all(self.absorbs(*use, scale) or (flows and self._is_product(use[0])) for use in uses)
 
     def absorbs(self, user: Operation, position: int, scale: Scale) -> bool:
         """Whether a contraction can multiply the other, small operand instead of a large one."""
@@ -243,40 +244,34 @@ class Plan:
 
     # --- what it costs -----------------------------------------------------------------------------------
 
-    def _share(self) -> dict[Value, int]:
-        """The products that are wanted, by what they are called among `made`."""
-        self.numbers: dict[Value, int] = {}
-        for value in self.wanted:
-            for atom in self.monomials[value].atoms:
-                self.numbers.setdefault(atom, len(self.numbers))
-        stood = {
-            tuple(sorted(self.numbers[operand] for operand in op.operands * (2 if op.name == "tensor.square" else 1)))
-            for op in (value.owner for value in self.monomials)
-            if all(operand in self.numbers for operand in op.operands)
-        }
-        cores = {value: tuple(sorted(self.numbers[a] for a in self.monomials[value].atoms)) for value in self.wanted}
-        distinct = list(dict.fromkeys(cores.values()))
-        factors = SharedFactors(distinct, len(self.numbers), stood.__contains__)
-        self.made = factors.made
-        results = dict(zip(distinct, factors.results, strict=True))
-        return {value: results[core] for value, core in cores.items()}
+    def _share(self) -> None:
+        """Find the `cores` of products, and from which two each is `made`."""
+        numbers: dict[Value, int] = {}
+        formed: dict[Core, tuple[Core, Core]] = {}
+        self.cores: dict[Value, Core] = {}
+        for value, monomial in self.monomials.items():
+            core, *parts = (
+                tuple(sorted(numbers.setdefault(atom, len(numbers)) for atom in atoms))
+                for atoms in (monomial.atoms, *monomial.parts)
+            )
+            self.cores[value] = core
+            if all(parts) and parts:
+                formed.setdefault(core, (parts[0], parts[1]))
+        self.atoms = {(number,): atom for atom, number in numbers.items()}
+        self.made = shared_products((self.cores[value] for value in self.wanted), formed)
 
     def _before(self) -> int:
         return sum(value.type.size for value in self.monomials)
 
     def _after(self) -> int:
-        sizes = {number: atom.type.size for atom, number in self.numbers.items()}
-        total = 0
-        for product, pair in self.made.items():
-            sizes[product] = sizes[pair[0]]
-            total += sizes[product]
+        total = sum(self.atoms[core[:1]].type.size for core in self.made)
         seen: set[object] = set()
         for value in (*self.wanted, *(value for value in self.scales if value not in self.monomials)):
             scale = self.scale(value)
-            key = (self.shared.get(value, value), scale)
+            key = (self.cores.get(value, value), scale)
             if scale and key not in seen and not self.is_absorbed(value, scale):
                 seen.add(key)
-                total += value.type.size * max(passes(scale), scale.number != 1 and not self._signed(value))
+                total += value.type.size * (passes(scale) if self._signed(value) else all_passes(scale)) + narrow(scale)
         return total + sum(self._small(op) for op in self.graph if op.name == "tensor.contract")
 
     def _small(self, op: Operation) -> int:
@@ -284,9 +279,12 @@ class Plan:
         total = 0
         for position, value in enumerate(op.operands):
             if self.scale(value) and self.absorbs(op, position, self.scale(value)):
-                total += op.operands[1 - position].type.size * passes(self.scale(value))
+                total += op.operands[1 - position].type.size * all_passes(self.scale(value)) + narrow(self.scale(value))
         place = self.place(op, ()) if op.result in self.behind else None
-        return total if place is None else total + op.operands[place].type.size * passes(self.behind[op.result])
+        if place is None:
+            return total
+        behind = self.behind[op.result]
+        return total + op.operands[place].type.size * (len(behind.rows) + (behind.number != 1))
 
     def _signed(self, value: Value) -> bool:
         """Whether a change of sign goes into sums."""
@@ -296,6 +294,16 @@ class Plan:
 def passes(scale: Scale) -> int:
     """How many multiplications of a large array a scale is; a change of sign is none, since sums take it."""
     return len({row.dims for row in scale.rows}) or int(abs(scale.number) != 1)
+
+
+def narrow(scale: Scale) -> int:
+    """The elements of the products of rows that are multiplied with each other, or with a number."""
+    return sum(row.value.type.size for row in scale.rows) if len(scale.rows) > 1 or scale.number != 1 else 0
+
+
+def all_passes(scale: Scale) -> int:
+    """How many multiplications of a large array a scale is, a change of sign being one too."""
+    return passes(scale) or int(bool(scale))
 
 
 _SUMS: Final = frozenset(("tensor.add", "tensor.sub"))

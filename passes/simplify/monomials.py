@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -64,10 +63,11 @@ ONE: Final = Scale()
 
 @dataclass(frozen=True)
 class Monomial:
-    """A scale times large values, each as often as it is a factor."""
+    """A scale times large values, each as often as it is a factor; ``parts`` are those of the two operands."""
 
     scale: Scale
     atoms: tuple[Value, ...]
+    parts: tuple[tuple[Value, ...], ...] = ()
 
 
 class Monomials:
@@ -98,7 +98,7 @@ class Monomials:
                 for value, each in zip(operands, (left, right), strict=True)
             )
         atoms = left.atoms + right.atoms
-        return Monomial(left.scale.times(right.scale), atoms) if atoms else None
+        return Monomial(left.scale.times(right.scale), atoms, (left.atoms, right.atoms)) if atoms else None
 
     def _factors(self, value: Value) -> Monomial:
         found = self.of.get(value)
@@ -146,83 +146,33 @@ def ordinary_product(number: Fraction) -> bool:
 
 # --- common factors --------------------------------------------------------------------------------
 
-Pair = tuple[int, int]
+#: The large factors of a product, as numbers in their order.
+Core = tuple[int, ...]
 
 
-class SharedFactors:
-    """How to multiply out products of atoms, each given as numbers, with few multiplications.
+def shared_products(wanted: Iterable[Core], formed: Mapping[Core, tuple[Core, Core]]) -> dict[Core, tuple[Core, Core]]:
+    """From which two products each product is made, so that few are made for those that are ``wanted``.
 
-    Greedily the pair that most products share is multiplied first, pairs that stood together before among equals; as
-    for common factors of polynomials in hardware (Breuer, "Generation of optimal code for expressions via
-    factorization", 1969). Nearly linear in the number of products, as these are short.
+    ``formed`` are the products that the program forms already, with the two from which it does. No others are formed:
+    what overflows or underflows on the way did so before. Hence there are never more of them either.
     """
-
-    def __init__(self, products: Iterable[tuple[int, ...]], first: int, together: Callable[[Pair], bool]) -> None:
-        #: The two factors of each product that was made, by its number.
-        self.made: dict[int, Pair] = {}
-        self._next = first
-        self._together = together
-        self._left: list[list[int]] = [list(product) for product in products]
-        self._where: dict[Pair, set[int]] = {}
-        for index in range(len(self._left)):
-            self._note(index)
-        self._heap = [self._priority(pair) for pair in self._where]
-        heapq.heapify(self._heap)
-        while self._heap:
-            self._take(heapq.heappop(self._heap))
-        #: What each product is, in the order in which they were given.
-        self.results = [self._finish(index) for index in range(len(self._left))]
-
-    def _priority(self, pair: Pair) -> tuple[int, bool, Pair]:
-        return -len(self._where[pair]), not self._together(pair), pair
-
-    def _note(self, index: int) -> None:
-        for pair in _pairs(self._left[index]):
-            self._where.setdefault(pair, set()).add(index)
-
-    def _take(self, entry: tuple[int, bool, Pair]) -> None:
-        pair = entry[2]
-        users = self._where[pair]
-        if -entry[0] != len(users):
-            if users:
-                heapq.heappush(self._heap, self._priority(pair))
-            return
-        if len(users) < 2:
-            return
-        product = self._make(pair)
-        changed: set[Pair] = set()
-        for index in sorted(users):
-            items = self._left[index]
-            for old in _pairs(items):
-                self._where[old].discard(index)
-            while _holds(items, pair):
-                items.remove(pair[0])
-                items.remove(pair[1])
-                items.append(product)
-            self._note(index)
-            changed.update(_pairs(items))
-        for each in sorted(changed):
-            heapq.heappush(self._heap, self._priority(each))
-
-    def _make(self, pair: Pair) -> int:
-        self.made[self._next] = pair
-        self._next += 1
-        return self._next - 1
-
-    def _finish(self, index: int) -> int:
-        items = self._left[index]
-        while len(items) > 1:
-            together = next((pair for pair in sorted(_pairs(items)) if self._together(pair)), None)
-            pair = together or (items[0], items[1])
-            items.remove(pair[0])
-            items.remove(pair[1])
-            items.append(self._make(pair))
-        return items[0]
+    made: dict[Core, tuple[Core, Core]] = {}
+    by_length: dict[int, dict[Core, None]] = {}
+    for core in wanted:
+        by_length.setdefault(len(core), {})[core] = None
+    for length in range(max(by_length, default=0), 1, -1):
+        for core in by_length.get(length, ()):
+            pairs = [formed[core], *_divided(core, formed)]
+            made[core] = min(pairs, key=lambda pair: sum(part not in by_length.get(len(part), ()) for part in pair))
+            for part in made[core]:
+                by_length.setdefault(len(part), {})[part] = None
+    return made
 
 
-def _pairs(items: list[int]) -> set[Pair]:
-    return {(a, b) if a <= b else (b, a) for a, b in itertools.combinations(items, 2)}
-
-
-def _holds(items: list[int], pair: Pair) -> bool:
-    return items.count(pair[0]) > 1 if pair[0] == pair[1] else pair[0] in items and pair[1] in items
+def _divided(core: Core, formed: Mapping[Core, object]) -> Iterator[tuple[Core, Core]]:
+    """The ways to divide a product into two that are formed."""
+    for size in range(1, len(core) // 2 + 1):
+        for left in dict.fromkeys(itertools.combinations(core, size)):
+            right = tuple(sorted((Counter(core) - Counter(left)).elements()))
+            if all(len(part) == 1 or part in formed for part in (left, right)):
+                yield left, right

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ...ir.builder import Builder
 from ...ir.graph import Graph, Operation, Value
 from ...ops.contraction import parse_spec
 from ...ops.definition import full
-from .monomials import ONE, Scale
+from .monomials import ONE, Core, Scale
 
 if TYPE_CHECKING:
     from .factors import Plan
@@ -23,8 +24,8 @@ def write(plan: Plan, graph: Graph) -> None:
 class _Writer:
     def __init__(self, plan: Plan, graph: Graph) -> None:
         self.plan, self.graph = plan, graph
-        self.atoms = {number: atom for atom, number in plan.numbers.items()}
-        self.products: dict[int, Value] = {}
+        self.wanted = set(plan.wanted)
+        self.products: dict[Core, Value] = {}
         #: What is stored for values of the old program, where that is something else: the scale is left to multiply.
         self.stored: dict[Value, Value] = {}
         self._whole: dict[tuple[Value, Scale], Value] = {}
@@ -34,8 +35,8 @@ class _Writer:
         for op in old:
             b = Builder(self.graph, op, op.location)
             if len(op.results) == 1 and op.result in self.plan.monomials:
-                if op.result in self.plan.shared:
-                    self.stored[op.result] = self._core(self.plan.shared[op.result], b)
+                if op.result in self.wanted:
+                    self.stored[op.result] = self._core(self.plan.cores[op.result], b)
             elif not (op.name == "tensor.contract" and self._contract(op, b)):
                 for position, value in enumerate(op.operands):
                     whole = self._of(value, b)
@@ -47,14 +48,15 @@ class _Writer:
             if (self.stored.keys() | self.plan.monomials.keys()) & set(op.results) and not self.graph.is_used(op):
                 self.graph.erase(op)
 
-    def _core(self, number: int, b: Builder) -> Value:
-        """The product of large factors that is called ``number``."""
-        if number in self.atoms:
-            return self.stored.get(self.atoms[number], self.atoms[number])
-        if number not in self.products:
-            left, right = (self._core(part, b) for part in self.plan.made[number])
-            self.products[number] = b.square(left) if left is right else b.mul(left, right)
-        return self.products[number]
+    def _core(self, core: Core, b: Builder) -> Value:
+        """The product of large factors."""
+        if len(core) == 1:
+            atom = self.plan.atoms[core]
+            return self._of(atom, b) if atom in self.plan.monomials else self.stored.get(atom, atom)
+        if core not in self.products:
+            left, right = (self._core(part, b) for part in self.plan.made[core])
+            self.products[core] = b.square(left) if left is right else b.mul(left, right)
+        return self.products[core]
 
     def _of(self, value: Value, b: Builder) -> Value:
         """The new program's value for one of the old program's."""
@@ -77,14 +79,11 @@ class _Writer:
                 value, dims = b.transpose(value, permutation=tuple(order)), tuple(sorted(dims))
             groups[dims] = b.mul(groups[dims], value) if dims in groups else value
         for dims, value in groups.items():
-            if abs(number) != 1:
-                value, number = b.mul(value, full(b, value.type, float(number))), type(number)(1)
+            value, number = _multiple(value, number, b), ONE.number
             if value.type is not x.type:
                 value = b.broadcast_in_dim(value, shape=x.type.shape, dims=dims)
             x = b.mul(x, value)
-        if number == -1:
-            return b.neg(x)
-        return x if number == 1 else b.mul(x, full(b, x.type, float(number)))
+        return _multiple(x, number, b)
 
     def _contract(self, op: Operation, b: Builder) -> bool:
         """Write a contraction that takes scales; False where it takes none."""
@@ -111,3 +110,9 @@ class _Writer:
             operands[position] = self._times(operands[position], scale, places, b)
         self.stored[op.result] = b.contract(*operands, spec=op.attributes["spec"])
         return True
+
+
+def _multiple(x: Value, number: Fraction, b: Builder) -> Value:
+    if number == -1:
+        return b.neg(x)
+    return x if number == 1 else b.mul(x, full(b, x.type, float(number)))
