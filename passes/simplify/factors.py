@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,26 @@ from ..scope import functions
 from .monomials import ONE, Core, Monomials, Row, Scale, ordinary_product, shared_products
 from .rewriting import write
 from .sums import rearrangeable
+
+
+@dataclass(frozen=True)
+class Target:
+    """A small value that takes the scale of a large one: an operand, or the result where ``position`` is None.
+    ``places`` are the axes of the large value that it has, and where."""
+
+    position: int | None
+    value: Value
+    places: Mapping[int, int]
+
+
+def _places(names: str, theirs: str) -> dict[int, int]:
+    return {axis: theirs.index(name) for axis, name in enumerate(names) if name in theirs}
+
+
+def _fitting(target: Target, x: Value, scale: Scale) -> Target | None:
+    """A target, if it is small and has the axes of a scale."""
+    small = target.value.type.size * 2 <= x.type.size
+    return target if small and all(dim in target.places for row in scale.rows for dim in row.dims) else None
 
 
 @register_pass("arrange-factors")
@@ -35,7 +55,11 @@ class ArrangeFactors(Pass):
     def run(self, module: Module, log: PassLog) -> bool:
         changed = False
         for graph in functions(module, self.function):
-            plan = Plan(graph)
+            plan = max((Plan(graph, eager) for eager in (True, False)), key=lambda plan: plan.saved)
+            import os
+
+            if os.environ.get("DBG"):
+                print([Plan(graph, eager).saved for eager in (True, False)], Plan(graph, True)._before())
             if plan.saved > 0:
                 write(plan, graph)
                 log.count("elements saved", plan.saved)
@@ -46,10 +70,10 @@ class ArrangeFactors(Pass):
 class Plan:
     """What to multiply with what. Every value is its ``scales`` times what is stored for it."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, eager: bool) -> None:
+        self.graph, self.eager = graph, eager
         found = Monomials(graph)
-        self.monomials, self.rows = found.of, found.rows
+        self.monomials, self.rows, self.repeats = found.of, found.rows, found.repeats
         self.scales: dict[Value, Scale] = {}
         #: What contractions multiply their result with, by way of a small operand.
         self.behind: dict[Value, Scale] = {}
@@ -73,7 +97,15 @@ class Plan:
             self.saved = 0
 
     def _is_wanted(self, value: Value) -> bool:
-        return value in self.rows or any(not self._passes(user, value) for user, _ in self.graph.uses(value))
+        if value in self.rows:
+            return True
+        return any(
+            not self._passes(user, value) and not self._is_taken_apart(user) for user, _ in self.graph.uses(value)
+        )
+
+    def _is_taken_apart(self, user: Operation) -> bool:
+        """Whether a user repeats a value for products alone, which take it for a row."""
+        return user in self.repeats and all(self._is_product(other) for other, _ in self.graph.uses(user.result))
 
     def _passes(self, user: Operation, value: Value) -> bool:
         """Whether a user is a product that takes the factors of ``value`` for its own."""
@@ -103,19 +135,38 @@ class Plan:
             self._extract(op)
 
     def _extract(self, op: Operation) -> None:
+        """Let a sum have the scale that its terms have in common, where both are there for this sum alone."""
         x, y = op.operands
-        if x is y or not all(value in self.scales and self.graph.has_one_use(value) for value in op.operands):
+        if x is y or not all(self.graph.has_one_use(value) and value not in self.rows for value in op.operands):
             return
-        common = self.scales[x].common(self.scales[y])
-        if not common:
+        scales = [self.scale(value) for value in op.operands]
+        common = self._in_common(op, scales)
+        rest = [scale.without(common) for scale in scales]
+        gain = sum(passes(scale) - passes(left) for scale, left in zip(scales, rest, strict=True))
+        for value, left in zip(op.operands, rest, strict=True):
+            if value not in self.monomials and value not in self.scales and left:
+                gain += passes(left)
+        if not common or not (gain > 0 if self.eager else gain > self._burden(op.result, common)):
             return
-        rest = [self.scales[value].without(common) for value in op.operands]
-        gain = sum(passes(self.scales[value]) - passes(left) for value, left in zip(op.operands, rest, strict=True))
-        loss = self._burden(op.result, common)
-        if gain > loss or (gain == loss and self.graph.has_one_use(op.result)):
-            for value, left in zip(op.operands, rest, strict=True):
+        for value, left in zip(op.operands, rest, strict=True):
+            if value in self.scales:
                 self.scales[value] = left
-            self.scales[op.result] = common
+            elif left:
+                self.behind[value] = left
+        self.scales[op.result] = common
+
+    def _in_common(self, op: Operation, scales: list[Scale]) -> Scale:
+        common = scales[0].common(scales[1])
+        numbers = [scale.number for scale in scales]
+        if abs(common.number) != 1 or not self.eager:
+            return common
+        if all(abs(number) != 1 for number in numbers):
+            return Scale(min(numbers, key=abs), common.rows)
+        for value, other, number in zip(op.operands, op.operands[::-1], numbers[::-1], strict=True):
+            if abs(number) != 1 and not common.rows and value not in self.scales and value not in self.monomials:
+                if value.owner.name == "tensor.contract" and self._takes(value, Scale(1 / number), 0):
+                    return Scale(number)
+        return common
 
     def _burden(self, value: Value, scale: Scale) -> int:
         """How many multiplications more there are if ``value`` has a scale."""
@@ -137,15 +188,24 @@ class Plan:
         return all(self.absorbs(*use, scale) or (flows and self._is_product(use[0])) for use in uses)
 
     def absorbs(self, user: Operation, position: int, scale: Scale) -> bool:
-        """Whether a contraction can multiply the other, small operand instead of a large one."""
-        if user.name != "tensor.contract" or not rearrangeable(user):
-            return False
-        x, other = user.operands[position], user.operands[1 - position]
+        """Whether a user multiplies something small instead of the large value that has the scale."""
+        return self.target(user, position, scale) is not None
+
+    def target(self, user: Operation, position: int, scale: Scale) -> Target | None:
+        """What a contraction or a sum multiplies instead of an operand: its other operand, or its result."""
+        if user.name not in _REDUCTIONS or not rearrangeable(user):
+            return None
+        x = user.operands[position]
+        if user.name == "tensor.reduce_sum":
+            kept = [axis for axis in range(x.type.rank) if axis not in user.attributes["axes"]]
+            places = {axis: place for place, axis in enumerate(kept)}
+            return _fitting(Target(None, user.result, places), x, scale)
         labels = parse_spec(user.attributes["spec"])
         names, theirs = (labels.x, labels.y)[:: 1 - 2 * position]
-        if x is other or other.type.size * 2 > x.type.size:
-            return False
-        return all(names[dim] in theirs for row in scale.rows for dim in row.dims)
+        other = user.operands[1 - position]
+        beside = Target(1 - position, other, _places(names, theirs))
+        behind = Target(None, user.result, _places(names, labels.out))
+        return (_fitting(beside, x, scale) if other is not x else None) or _fitting(behind, x, scale)
 
     # --- into contractions ------------------------------------------------------------------------------
 
@@ -272,14 +332,16 @@ class Plan:
             if scale and key not in seen and not self.is_absorbed(value, scale):
                 seen.add(key)
                 total += value.type.size * (passes(scale) if self._signed(value) else all_passes(scale)) + narrow(scale)
-        return total + sum(self._small(op) for op in self.graph if op.name == "tensor.contract")
+        return total + sum(self._small(op) for op in self.graph if op.name in _REDUCTIONS)
 
     def _small(self, op: Operation) -> int:
-        """What it costs to multiply the small operands of a contraction."""
+        """What it costs to multiply the small values that take scales."""
         total = 0
         for position, value in enumerate(op.operands):
-            if self.scale(value) and self.absorbs(op, position, self.scale(value)):
-                total += op.operands[1 - position].type.size * all_passes(self.scale(value)) + narrow(self.scale(value))
+            scale = self.scale(value)
+            target = self.target(op, position, scale) if scale else None
+            if target is not None:
+                total += target.value.type.size * all_passes(scale) + narrow(scale)
         place = self.place(op, ()) if op.result in self.behind else None
         if place is None:
             return total
@@ -306,5 +368,6 @@ def all_passes(scale: Scale) -> int:
     return passes(scale) or int(bool(scale))
 
 
+_REDUCTIONS: Final = frozenset(("tensor.contract", "tensor.reduce_sum"))
 _SUMS: Final = frozenset(("tensor.add", "tensor.sub"))
 _DEPTH: Final = 8

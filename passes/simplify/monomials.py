@@ -76,8 +76,9 @@ class Monomials:
 
     def __init__(self, graph: Graph) -> None:
         self.of: dict[Value, Monomial] = {}
-        #: The values of rows.
+        #: The values of rows, and the operations that repeat them.
         self.rows: set[Value] = set()
+        self.repeats: set[Operation] = set()
         self._ranks: dict[tuple[Value, tuple[int, ...]], int] = {}
         for op in graph:
             if op.name in _PRODUCTS and rearrangeable(op) and op.result.type.dtype in FLOATING and op.result.type.size:
@@ -111,6 +112,7 @@ class Monomials:
         if op.name == "tensor.broadcast_in_dim" and op.operands[0].type.size * 2 <= value.type.size:
             dims = op.attributes["dims"]
             if op.operands[0].type.shape == tuple(value.type.shape[dim] for dim in dims):
+                self.repeats.add(op)
                 return Monomial(self._rows(op.operands[0], dims), ())
         return Monomial(ONE, (value,))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -31,13 +31,13 @@ class _Writer:
         self._whole: dict[tuple[Value, Scale], Value] = {}
 
     def write(self) -> None:
-        old = list(self.graph)
+        old, monomials = list(self.graph), self.plan.monomials
         for op in old:
             b = Builder(self.graph, op, op.location)
             if len(op.results) == 1 and op.result in self.plan.monomials:
                 if op.result in self.wanted:
                     self.stored[op.result] = self._core(self.plan.cores[op.result], b)
-            elif not (op.name == "tensor.contract" and self._contract(op, b)):
+            elif op.name not in ("tensor.contract", "tensor.reduce_sum") or not self._reduce(op, b):
                 for position, value in enumerate(op.operands):
                     whole = self._of(value, b)
                     if whole is not value:
@@ -45,7 +45,8 @@ class _Writer:
         b = Builder(self.graph, self.graph.end)
         self.graph.set_outputs([self._of(value, b) for value in self.graph.outputs])
         for op in reversed(old):
-            if (self.stored.keys() | self.plan.monomials.keys()) & set(op.results) and not self.graph.is_used(op):
+            gone = op in self.plan.repeats or any(value in self.stored or value in monomials for value in op.results)
+            if gone and not self.graph.is_used(op):
                 self.graph.erase(op)
 
     def _core(self, core: Core, b: Builder) -> Value:
@@ -64,10 +65,10 @@ class _Writer:
         if not scale:
             return stored
         if (stored, scale) not in self._whole:
-            self._whole[stored, scale] = self._times(stored, scale, range(stored.type.rank), b)
+            self._whole[stored, scale] = self._times(stored, scale, {axis: axis for axis in range(stored.type.rank)}, b)
         return self._whole[stored, scale]
 
-    def _times(self, x: Value, scale: Scale, places: Sequence[int], b: Builder) -> Value:
+    def _times(self, x: Value, scale: Scale, places: Mapping[int, int], b: Builder) -> Value:
         """``x`` times a scale, the axes of whose rows stand at ``places`` of ``x``."""
         number = scale.number
         groups: dict[tuple[int, ...], Value] = {}
@@ -85,30 +86,36 @@ class _Writer:
             x = b.mul(x, value)
         return _multiple(x, number, b)
 
-    def _contract(self, op: Operation, b: Builder) -> bool:
-        """Write a contraction that takes scales; False where it takes none."""
-        labels = parse_spec(op.attributes["spec"])
-        names = (labels.x, labels.y)
+    def _reduce(self, op: Operation, b: Builder) -> bool:
+        """Write a contraction or a sum that takes scales; False where it takes none."""
         operands: list[Value] = []
-        given: list[tuple[int, Scale, str]] = []
+        given: list[tuple[int | None, Scale, Mapping[int, int]]] = []
         for position, value in enumerate(op.operands):
             scale = self.plan.scale(value)
-            if scale and self.plan.absorbs(op, position, scale):
-                operands.append(self.stored.get(value, value))
-                given.append((1 - position, scale, names[position]))
-            else:
+            target = self.plan.target(op, position, scale) if scale else None
+            if target is None:
                 operands.append(self._of(value, b))
+            else:
+                operands.append(self.stored.get(value, value))
+                given.append((target.position, scale, target.places))
         behind = self.plan.behind.get(op.result, ONE)
         for scale in (Scale(behind.number), *(Scale(rows=(row,)) for row in behind.rows)):
-            place = self.plan.place(op, scale.rows)
-            if scale and place is not None:
-                given.append((place, scale, labels.out))
+            if scale:
+                position = self.plan.place(op, scale.rows)
+                assert position is not None
+                labels = parse_spec(op.attributes["spec"])
+                names = (labels.x, labels.y)[position]
+                given.append((position, scale, {i: names.find(name) for i, name in enumerate(labels.out)}))
         if not given:
             return False
-        for position, scale, letters in given:
-            places = [names[position].find(letter) for letter in letters]
-            operands[position] = self._times(operands[position], scale, places, b)
-        self.stored[op.result] = b.contract(*operands, spec=op.attributes["spec"])
+        for position, scale, places in given:
+            if position is not None:
+                operands[position] = self._times(operands[position], scale, places, b)
+        result: Value = b.build(op.name, *operands, **op.attributes).result
+        for position, scale, places in given:
+            if position is None:
+                result = self._times(result, scale, places, b)
+        self.stored[op.result] = result
         return True
 
 
