@@ -12,8 +12,8 @@ from ...ir.module import Module
 from ...ops.contraction import parse_spec
 from ..manager import Pass, PassLog, register_pass
 from ..scope import functions
+from .factored import write
 from .monomials import ONE, Core, Monomials, Row, Scale, ordinary_product, shared_products
-from .rewriting import write
 from .sums import rearrangeable
 
 
@@ -55,11 +55,7 @@ class ArrangeFactors(Pass):
     def run(self, module: Module, log: PassLog) -> bool:
         changed = False
         for graph in functions(module, self.function):
-            plan = max((Plan(graph, eager) for eager in (True, False)), key=lambda plan: plan.saved)
-            import os
-
-            if os.environ.get("DBG"):
-                print([Plan(graph, eager).saved for eager in (True, False)], Plan(graph, True)._before())
+            plan = Plan(graph)
             if plan.saved > 0:
                 write(plan, graph)
                 log.count("elements saved", plan.saved)
@@ -70,8 +66,8 @@ class ArrangeFactors(Pass):
 class Plan:
     """What to multiply with what. Every value is its ``scales`` times what is stored for it."""
 
-    def __init__(self, graph: Graph, eager: bool) -> None:
-        self.graph, self.eager = graph, eager
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
         found = Monomials(graph)
         self.monomials, self.rows, self.repeats = found.of, found.rows, found.repeats
         self.scales: dict[Value, Scale] = {}
@@ -142,11 +138,8 @@ class Plan:
         scales = [self.scale(value) for value in op.operands]
         common = self._in_common(op, scales)
         rest = [scale.without(common) for scale in scales]
-        gain = sum(passes(scale) - passes(left) for scale, left in zip(scales, rest, strict=True))
-        for value, left in zip(op.operands, rest, strict=True):
-            if value not in self.monomials and value not in self.scales and left:
-                gain += passes(left)
-        if not common or not (gain > 0 if self.eager else gain > self._burden(op.result, common)):
+        left_over = sum(passes(left) for value, left in zip(op.operands, rest, strict=True) if value in self.scales)
+        if not common or left_over >= sum(map(passes, scales)):
             return
         for value, left in zip(op.operands, rest, strict=True):
             if value in self.scales:
@@ -156,27 +149,19 @@ class Plan:
         self.scales[op.result] = common
 
     def _in_common(self, op: Operation, scales: list[Scale]) -> Scale:
+        """The scale of a sum: what its terms have in common, and the number of one, of which the other is a multiple or
+        a contraction that takes the inverse."""
         common = scales[0].common(scales[1])
         numbers = [scale.number for scale in scales]
-        if abs(common.number) != 1 or not self.eager:
+        if abs(common.number) != 1:
             return common
         if all(abs(number) != 1 for number in numbers):
             return Scale(min(numbers, key=abs), common.rows)
-        for value, other, number in zip(op.operands, op.operands[::-1], numbers[::-1], strict=True):
-            if abs(number) != 1 and not common.rows and value not in self.scales and value not in self.monomials:
-                if value.owner.name == "tensor.contract" and self._takes(value, Scale(1 / number), 0):
-                    return Scale(number)
+        for value, number in zip(op.operands, numbers[::-1], strict=True):
+            taken = abs(number) != 1 and not common.rows and value not in self.scales and value not in self.monomials
+            if taken and value.owner.name == "tensor.contract" and self._takes(value, Scale(1 / number), 0):
+                return Scale(number)
         return common
-
-    def _burden(self, value: Value, scale: Scale) -> int:
-        """How many multiplications more there are if ``value`` has a scale."""
-        count = 0
-        for holder in self.holders.get(value, ()):
-            own = self.monomials[holder].scale
-            if not self.is_absorbed(holder, own.times(scale)):
-                count += passes(own.times(scale)) - passes(own)
-        direct = [(user, at) for user, at in self.graph.uses(value) if not self._is_product(user)]
-        return count + (passes(scale) if any(not self.absorbs(*use, scale) for use in direct) else 0)
 
     def _is_product(self, user: Operation) -> bool:
         return len(user.results) == 1 and user.result in self.monomials
@@ -237,7 +222,7 @@ class Plan:
         common = Scale(rows=tuple(sorted(rows.elements())))
         left = [scale.without(common) for scale in scales]
         open_ = [s.number for h, s in zip(holders, left, strict=True) if not s.rows and not self.is_absorbed(h, s)]
-        number = max(open_, key=lambda number: (open_.count(number), abs(number) != 1), default=1)
+        number = max(open_, key=lambda number: (open_.count(number), abs(number) != 1), default=ONE.number)
         matters = any(not self.is_absorbed(h, s) for h, s in zip(holders, scales, strict=True))
         if number != 1 and open_.count(number) > sum(abs(other) == 1 for other in open_):
             yield Scale(abs(number) if len(set(open_)) > 1 else number, common.rows)
@@ -254,7 +239,7 @@ class Plan:
             )
         if op.name != "tensor.contract" or not rearrangeable(op):
             return False
-        return all(self.place(op, (row,)) is not None for row in scale.rows) and self.place(op, ()) is not None
+        return all(self.place(op, part.rows) is not None for part in scale.parts())
 
     def _term_takes(self, term: Value, scale: Scale, depth: int) -> bool:
         if not self.graph.has_one_use(term) or term in self.rows:
@@ -317,14 +302,14 @@ class Plan:
             self.cores[value] = core
             if all(parts) and parts:
                 formed.setdefault(core, (parts[0], parts[1]))
-        self.atoms = {(number,): atom for atom, number in numbers.items()}
+        self.atoms = {number: atom for atom, number in numbers.items()}
         self.made = shared_products((self.cores[value] for value in self.wanted), formed)
 
     def _before(self) -> int:
         return sum(value.type.size for value in self.monomials)
 
     def _after(self) -> int:
-        total = sum(self.atoms[core[:1]].type.size for core in self.made)
+        total = sum(self.atoms[core[0]].type.size for core in self.made)
         seen: set[object] = set()
         for value in (*self.wanted, *(value for value in self.scales if value not in self.monomials)):
             scale = self.scale(value)
@@ -342,11 +327,10 @@ class Plan:
             target = self.target(op, position, scale) if scale else None
             if target is not None:
                 total += target.value.type.size * all_passes(scale) + narrow(scale)
-        place = self.place(op, ()) if op.result in self.behind else None
-        if place is None:
-            return total
-        behind = self.behind[op.result]
-        return total + op.operands[place].type.size * (len(behind.rows) + (behind.number != 1))
+        for scale in self.behind.get(op.result, ONE).parts() if len(op.results) == 1 else ():
+            place = self.place(op, scale.rows)
+            total += op.operands[place].type.size if place is not None else 0
+        return total
 
     def _signed(self, value: Value) -> bool:
         """Whether a change of sign goes into sums."""

@@ -54,6 +54,13 @@ class Scale:
         number = self.number if self.number == other.number else number
         return Scale(number, tuple(sorted(rows.elements())))
 
+    def parts(self) -> Iterator[Scale]:
+        """The number and the rows, one by one."""
+        if self.number != 1:
+            yield Scale(self.number)
+        for row in self.rows:
+            yield Scale(rows=(row,))
+
     def __bool__(self) -> bool:
         return bool(self.rows) or self.number != 1
 

@@ -52,7 +52,7 @@ class _Writer:
     def _core(self, core: Core, b: Builder) -> Value:
         """The product of large factors."""
         if len(core) == 1:
-            atom = self.plan.atoms[core]
+            atom = self.plan.atoms[core[0]]
             return self._of(atom, b) if atom in self.plan.monomials else self.stored.get(atom, atom)
         if core not in self.products:
             left, right = (self._core(part, b) for part in self.plan.made[core])
@@ -90,22 +90,20 @@ class _Writer:
         """Write a contraction or a sum that takes scales; False where it takes none."""
         operands: list[Value] = []
         given: list[tuple[int | None, Scale, Mapping[int, int]]] = []
-        for position, value in enumerate(op.operands):
+        for at, value in enumerate(op.operands):
             scale = self.plan.scale(value)
-            target = self.plan.target(op, position, scale) if scale else None
+            target = self.plan.target(op, at, scale) if scale else None
             if target is None:
                 operands.append(self._of(value, b))
             else:
                 operands.append(self.stored.get(value, value))
                 given.append((target.position, scale, target.places))
-        behind = self.plan.behind.get(op.result, ONE)
-        for scale in (Scale(behind.number), *(Scale(rows=(row,)) for row in behind.rows)):
-            if scale:
-                position = self.plan.place(op, scale.rows)
-                assert position is not None
+        for scale in self.plan.behind.get(op.result, ONE).parts():
+            place = self.plan.place(op, scale.rows)
+            if place is not None:
                 labels = parse_spec(op.attributes["spec"])
-                names = (labels.x, labels.y)[position]
-                given.append((position, scale, {i: names.find(name) for i, name in enumerate(labels.out)}))
+                names = (labels.x, labels.y)[place]
+                given.append((place, scale, {i: names.find(name) for i, name in enumerate(labels.out)}))
         if not given:
             return False
         for position, scale, places in given:
