@@ -31,6 +31,9 @@ class _Writer:
         self._whole: dict[tuple[Value, Scale], Value] = {}
 
     def write(self) -> None:
+        for op in list(self.graph)[::-1]:
+            if op in self.plan.front:
+                self.graph.move(op, next(iter(self.graph)))
         old, monomials = list(self.graph), self.plan.monomials
         for op in old:
             b = Builder(self.graph, op, op.location)

@@ -83,6 +83,11 @@ class Plan:
             for atom in set(self.monomials[value].atoms):
                 self.holders.setdefault(atom, []).append(value)
         operations = list(graph)
+        self.places = {op: place for place, op in enumerate(operations)}
+        #: What rows are made from, where that needs nothing but the function's arguments: it can come first.
+        self.front: set[Operation] = set()
+        for value in sorted(self.rows, key=lambda value: self.places.get(value.owner, -1)):
+            self.front |= self._chain(value) or set()
         for op in operations:
             self._forward(op)
         for op in reversed(operations):
@@ -109,6 +114,24 @@ class Plan:
             return False
         return value not in self.monomials[user.result].atoms
 
+    def _chain(self, value: Value) -> set[Operation] | None:
+        """The few operations that make a value from arguments alone; None where there is more to it."""
+        found: set[Operation] = set()
+        pending = [value.owner]
+        while pending:
+            op = pending.pop()
+            if op in self.places and op not in found and op not in self.front:
+                found.add(op)
+                pending += [operand.owner for operand in op.operands]
+                if len(found) > _CHAIN or op.regions:
+                    return None
+        return found
+
+    def _is_there(self, row: Row, op: Operation) -> bool:
+        """Whether the value of a row can be there before an operation."""
+        owner = row.value.owner
+        return owner in self.front or self.places.get(owner, -1) < self.places[op]
+
     # --- scales ------------------------------------------------------------------------------------
 
     def scale(self, value: Value) -> Scale:
@@ -133,7 +156,9 @@ class Plan:
     def _extract(self, op: Operation) -> None:
         """Let a sum have the scale that its terms have in common, where both are there for this sum alone."""
         x, y = op.operands
-        if x is y or not all(self.graph.has_one_use(value) and value not in self.rows for value in op.operands):
+        if x is y or not (x in self.scales or y in self.scales):
+            return
+        if not all(self.graph.has_one_use(value) and value not in self.rows for value in op.operands):
             return
         scales = [self.scale(value) for value in op.operands]
         common = self._in_common(op, scales)
@@ -201,7 +226,7 @@ class Plan:
         value = op.result
         if op.name != "tensor.contract" and op.name not in _SUMS:
             return
-        if not self._is_in_products_alone(value):
+        if not any(holder in self.scales for holder in self.holders[value]) or not self._is_in_products_alone(value):
             return
         if any(self.monomials[holder].atoms.count(value) > 1 for holder in self.holders[value]):
             return
@@ -233,6 +258,8 @@ class Plan:
     def _takes(self, value: Value, scale: Scale, depth: int) -> bool:
         """Whether a value is made of contractions that multiply it with a scale at no cost."""
         op = value.owner
+        if op not in self.places or op in self.front or not all(self._is_there(row, op) for row in scale.rows):
+            return False
         if op.name in _SUMS and rearrangeable(op) and depth:
             return all(self._term_takes(term, scale, depth - 1) for term in op.operands) and (
                 op.operands[0] is not op.operands[1]
@@ -355,3 +382,4 @@ def all_passes(scale: Scale) -> int:
 _REDUCTIONS: Final = frozenset(("tensor.contract", "tensor.reduce_sum"))
 _SUMS: Final = frozenset(("tensor.add", "tensor.sub"))
 _DEPTH: Final = 8
+_CHAIN: Final = 16

@@ -35,6 +35,8 @@ class Scale:
 
     def times(self, other: Scale) -> Scale:
         """The product of two scales."""
+        if not self or not other:
+            return self or other
         return Scale(self.number * other.number, tuple(sorted((*self.rows, *other.rows))))
 
     def power(self, exponent: int) -> Scale:
@@ -43,15 +45,18 @@ class Scale:
 
     def without(self, other: Scale) -> Scale:
         """The scale divided by one that it contains."""
+        if not other:
+            return self
         left = Counter(self.rows)
         left.subtract(other.rows)
         return Scale(self.number / other.number, tuple(sorted(left.elements())))
 
     def common(self, other: Scale) -> Scale:
         """The rows of both, and the number where it is the same, signs apart."""
+        if self == other:
+            return self
         rows = Counter(self.rows) & Counter(other.rows)
         number = abs(self.number) if abs(self.number) == abs(other.number) else Fraction(1)
-        number = self.number if self.number == other.number else number
         return Scale(number, tuple(sorted(rows.elements())))
 
     def parts(self) -> Iterator[Scale]:
@@ -171,7 +176,7 @@ def shared_products(wanted: Iterable[Core], formed: Mapping[Core, tuple[Core, Co
         by_length.setdefault(len(core), {})[core] = None
     for length in range(max(by_length, default=0), 1, -1):
         for core in by_length.get(length, ()):
-            pairs = [formed[core], *_divided(core, formed)]
+            pairs = [formed[core], *(_divided(core, formed) if length > 2 else ())]
             made[core] = min(pairs, key=lambda pair: sum(part not in by_length.get(len(part), ()) for part in pair))
             for part in made[core]:
                 by_length.setdefault(len(part), {})[part] = None
@@ -182,6 +187,10 @@ def _divided(core: Core, formed: Mapping[Core, object]) -> Iterator[tuple[Core, 
     """The ways to divide a product into two that are formed."""
     for size in range(1, len(core) // 2 + 1):
         for left in dict.fromkeys(itertools.combinations(core, size)):
-            right = tuple(sorted((Counter(core) - Counter(left)).elements()))
-            if all(len(part) == 1 or part in formed for part in (left, right)):
-                yield left, right
+            if size == 1 or left in formed:
+                rest = list(core)
+                for each in left:
+                    rest.remove(each)
+                right = tuple(rest)
+                if len(right) == 1 or right in formed:
+                    yield left, right
