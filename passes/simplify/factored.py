@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ...ir.builder import Builder
@@ -120,7 +119,7 @@ class _Writer:
         return True
 
 
-def _multiple(x: Value, number: Fraction, b: Builder) -> Value:
+def _multiple(x: Value, number: float, b: Builder) -> Value:
     if number == -1:
         return b.neg(x)
-    return x if number == 1 else b.mul(x, full(b, x.type, float(number)))
+    return x if number == 1 else b.mul(x, full(b, x.type, number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,18 +46,19 @@ class ArrangeFactors(Pass):
     A product of products is a scale (a number and small values that are repeated) times large factors. Scales flow
     through products, out of sums whose terms have them in common, and into contractions: there they multiply the
     other, small operand, before or behind. What is left of them is multiplied once. Products of large factors share
-    their parts. A function is rewritten only if its large multiplications become fewer; their roundings are as many
+    their parts. A function is rewritten only if at least the part ``least`` of its multiplications is saved; their roundings are as many
     for each term as before, in another order, and a contraction keeps its bound, n roundings of the sum of the
     absolute values.
     """
 
     function: str = ""
+    least: float = 0.02
 
     def run(self, module: Module, log: PassLog) -> bool:
         changed = False
         for graph in functions(module, self.function):
             plan = Plan(graph)
-            if plan.saved > 0:
+            if plan.saved > 0 and plan.saved >= self.least * plan.before:
                 write(plan, graph)
                 log.count("elements saved", plan.saved)
                 changed = True
@@ -76,7 +78,7 @@ class Plan:
         #: The products that are there for others than products, and those of them that have an atom.
         self.wanted = [value for value in self.monomials if self._is_wanted(value)]
         self.holders: dict[Value, list[Value]] = {}
-        self.saved = 0
+        self.saved = self.before = 0
         if not self.wanted:
             return
         for value in self.wanted:
@@ -93,7 +95,8 @@ class Plan:
         for op in reversed(operations):
             self._backward(op)
         self._share()
-        self.saved = self._before() - self._after()
+        self.before = sum(value.type.size for value in self.monomials)
+        self.saved = self.before - self._after()
         if not all(ordinary_product(scale.number) for scale in (*self.scales.values(), *self.behind.values())):
             self.saved = 0
 
@@ -183,7 +186,13 @@ class Plan:
         if all(abs(number) != 1 for number in numbers):
             return Scale(min(numbers, key=abs), common.rows)
         for value, number in zip(op.operands, numbers[::-1], strict=True):
-            taken = abs(number) != 1 and not common.rows and value not in self.scales and value not in self.monomials
+            taken = (
+                math.frexp(abs(number))[0] == 0.5
+                and abs(number) != 1
+                and not common.rows
+                and value not in self.scales
+                and value not in self.monomials
+            )
             if taken and value.owner.name == "tensor.contract" and self._takes(value, Scale(1 / number), 0):
                 return Scale(number)
         return common
@@ -331,9 +340,6 @@ class Plan:
                 formed.setdefault(core, (parts[0], parts[1]))
         self.atoms = {number: atom for atom, number in numbers.items()}
         self.made = shared_products((self.cores[value] for value in self.wanted), formed)
-
-    def _before(self) -> int:
-        return sum(value.type.size for value in self.monomials)
 
     def _after(self) -> int:
         total = sum(self.atoms[core[0]].type.size for core in self.made)

@@ -30,7 +30,7 @@ class Row(NamedTuple):
 class Scale:
     """What a large value is multiplied with: a number, and rows in their order."""
 
-    number: Fraction = Fraction(1)
+    number: float = 1.0
     rows: tuple[Row, ...] = ()
 
     def times(self, other: Scale) -> Scale:
@@ -56,7 +56,7 @@ class Scale:
         if self == other:
             return self
         rows = Counter(self.rows) & Counter(other.rows)
-        number = abs(self.number) if abs(self.number) == abs(other.number) else Fraction(1)
+        number = abs(self.number) if abs(self.number) == abs(other.number) else 1.0
         return Scale(number, tuple(sorted(rows.elements())))
 
     def parts(self) -> Iterator[Scale]:
@@ -67,7 +67,7 @@ class Scale:
             yield Scale(rows=(row,))
 
     def __bool__(self) -> bool:
-        return bool(self.rows) or self.number != 1
+        return self.number != 1 or bool(self.rows)
 
 
 ONE: Final = Scale()
@@ -119,7 +119,7 @@ class Monomials:
             return found
         number = factor(value)
         if number and _ordinary(number):
-            return Monomial(Scale(number), ())
+            return Monomial(Scale(float(number)), ())
         op = value.owner
         if op.name == "tensor.broadcast_in_dim" and op.operands[0].type.size * 2 <= value.type.size:
             dims = op.attributes["dims"]
@@ -133,10 +133,10 @@ class Monomials:
         op = value.owner
         number = factor(value)
         if number and _ordinary(number):
-            return Scale(number)
+            return Scale(float(number))
         if depth and op.name in _PRODUCTS and rearrangeable(op):
             operands = op.operands * 2 if op.name == "tensor.square" else op.operands
-            scale = Scale(Fraction(-1 if op.name == "tensor.neg" else 1))
+            scale = Scale(-1.0) if op.name == "tensor.neg" else ONE
             for operand in operands:
                 scale = scale.times(self._rows(operand, dims, depth - 1))
             return scale
@@ -153,9 +153,9 @@ def _ordinary(number: Fraction) -> bool:
     return Fraction(1, 2**24) <= abs(number) <= 2**24
 
 
-def ordinary_product(number: Fraction) -> bool:
+def ordinary_product(number: float) -> bool:
     """Whether a product of numbers is still one that every wide element type holds."""
-    return Fraction(1, 2**100) <= abs(number) <= 2**100
+    return bool(2.0**-100 <= abs(number) <= 2.0**100)
 
 
 # --- common factors --------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_higher_derivatives_of_a_network(order: int) -> None:
     f = total
     for _ in range(order):
         f = (lambda inner: lambda x, *w: np.sum(mx.grad(inner)(x, *w)))(f)
-    arguments = np.linspace(-1, 1, 40)[:, None], *weights
+    arguments = np.linspace(-1, 2, 40)[:, None], *weights
     old, new = (mx.make_graph(f)(*arguments) for _ in range(2))
     start, _, end = NumPyBackend.pipeline.partition(",fixpoint(arrange-factors")
     PassManager(start).run(old)
@@ -151,4 +151,4 @@ def test_higher_derivatives_of_a_network(order: int) -> None:
     assert end
     assert elements_multiplied(new) <= elements_multiplied(old)
     (found,), (expected,) = interpret(new.entry, *arguments), interpret(old.entry, *arguments)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(found, expected, rtol=1e-11)
