@@ -44,11 +44,12 @@ class ArrangeFactors(Pass):
     """Products in derivatives are multiplied out anew, where that takes fewer multiplications of large arrays.
 
     A product of products is a scale (a number and small values that are repeated) times large factors. Scales flow
-    through products, out of sums whose terms have them in common, and into contractions: there they multiply the
-    other, small operand, before or behind. What is left of them is multiplied once. Products of large factors share
-    their parts. A function is rewritten only if at least the part ``least`` of its multiplications is saved; their roundings are as many
-    for each term as before, in another order, and a contraction keeps its bound, n roundings of the sum of the
-    absolute values.
+    through products, out of sums whose terms have them in common, and into contractions and sums of elements: there
+    they multiply a small operand, or the small result. What is left of them is multiplied once. Equal products of large
+    factors are one, whatever their order was, and only such are formed as were there before. A function is rewritten
+    only if at least the part ``least`` of its multiplications is saved, counted in elements. Each term has as many
+    roundings as before, in another order, and one more where a number is divided by another; a contraction keeps its
+    bound, n roundings of the sum of the absolute values.
     """
 
     function: str = ""
@@ -186,14 +187,9 @@ class Plan:
         if all(abs(number) != 1 for number in numbers):
             return Scale(min(numbers, key=abs), common.rows)
         for value, number in zip(op.operands, numbers[::-1], strict=True):
-            taken = (
-                math.frexp(abs(number))[0] == 0.5
-                and abs(number) != 1
-                and not common.rows
-                and value not in self.scales
-                and value not in self.monomials
-            )
-            if taken and value.owner.name == "tensor.contract" and self._takes(value, Scale(1 / number), 0):
+            bare = not common.rows and value not in self.scales and value not in self.monomials
+            power = math.frexp(abs(number))[0] == 0.5 and abs(number) != 1
+            if bare and power and value.owner.name == "tensor.contract" and self._takes(value, Scale(1 / number), 0):
                 return Scale(number)
         return common
 
