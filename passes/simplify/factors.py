@@ -48,8 +48,8 @@ class ArrangeFactors(Pass):
     they multiply a small operand, or the small result. What is left of them is multiplied once. Equal products of large
     factors are one, whatever their order was, and only such are formed as were there before. A function is rewritten
     only if at least the part ``least`` of its multiplications is saved, counted in elements. Each term has as many
-    roundings as before, in another order, and one more where a number is divided by another; a contraction keeps its
-    bound, n roundings of the sum of the absolute values.
+    roundings as before, in another order (numbers are divided by powers of two alone, rows never); a contraction keeps
+    its bound, n roundings of the sum of the absolute values.
     """
 
     function: str = ""
@@ -184,11 +184,12 @@ class Plan:
         numbers = [scale.number for scale in scales]
         if abs(common.number) != 1:
             return common
-        if all(abs(number) != 1 for number in numbers):
-            return Scale(min(numbers, key=abs), common.rows)
+        least = min(numbers, key=abs)
+        if all(abs(number) != 1 for number in numbers) and all(_is_power_of_two(number / least) for number in numbers):
+            return Scale(least, common.rows)
         for value, number in zip(op.operands, numbers[::-1], strict=True):
             bare = not common.rows and value not in self.scales and value not in self.monomials
-            power = math.frexp(abs(number))[0] == 0.5 and abs(number) != 1
+            power = _is_power_of_two(number) and abs(number) != 1
             if bare and power and value.owner.name == "tensor.contract" and self._takes(value, Scale(1 / number), 0):
                 return Scale(number)
         return common
@@ -254,7 +255,8 @@ class Plan:
         open_ = [s.number for h, s in zip(holders, left, strict=True) if not s.rows and not self.is_absorbed(h, s)]
         number = max(open_, key=lambda number: (open_.count(number), abs(number) != 1), default=ONE.number)
         matters = any(not self.is_absorbed(h, s) for h, s in zip(holders, scales, strict=True))
-        if number != 1 and open_.count(number) > sum(abs(other) == 1 for other in open_):
+        exact = all(_is_power_of_two(scale.number / number) for scale in left)
+        if number != 1 and exact and open_.count(number) > sum(abs(other) == 1 for other in open_):
             yield Scale(abs(number) if len(set(open_)) > 1 else number, common.rows)
         while matters and common:
             yield common
@@ -364,6 +366,10 @@ class Plan:
     def _signed(self, value: Value) -> bool:
         """Whether a change of sign goes into sums."""
         return all(user.name in _SUMS for user, _ in self.graph.uses(value))
+
+
+def _is_power_of_two(number: float) -> bool:
+    return math.frexp(abs(number))[0] == 0.5
 
 
 def passes(scale: Scale) -> int:
