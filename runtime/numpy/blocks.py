@@ -205,9 +205,9 @@ class Block(Codegen):
         return () if self._is_packed(op) else shown(op)
 
     def _is_packed(self, op: Operation) -> bool:
-        """Whether an operand that the region transposes is brought into that order: where more than one operation
-        reads it, products aside, which BLAS takes in either order."""
-        if op.name != "tensor.transpose" or op.operands[0] not in self.graph.inputs:
+        """Whether what the region transposes is brought into that order: where more than one operation reads it,
+        products aside, which BLAS takes in either order."""
+        if op.name != "tensor.transpose":
             return False
         readers = [user for user, _ in self.graph.uses(op.result)]
         return sum(user.name not in PRODUCTS for user in readers) > 1
