@@ -247,6 +247,8 @@ class Plan:
         """Scales that may leave the products of a value: the rows of all, and the number that saves most."""
         holders = self.holders[value]
         scales = [self.scale(holder) for holder in holders]
+        if all(not scale or self.is_absorbed(holder, scale) for holder, scale in zip(holders, scales, strict=True)):
+            return
         rows = Counter(scales[0].rows)
         for scale in scales[1:]:
             rows &= Counter(scale.rows)
@@ -254,11 +256,10 @@ class Plan:
         left = [scale.without(common) for scale in scales]
         open_ = [s.number for h, s in zip(holders, left, strict=True) if not s.rows and not self.is_absorbed(h, s)]
         number = max(open_, key=lambda number: (open_.count(number), abs(number) != 1), default=ONE.number)
-        matters = any(not self.is_absorbed(h, s) for h, s in zip(holders, scales, strict=True))
         exact = all(_is_power_of_two(scale.number / number) for scale in left)
         if number != 1 and exact and open_.count(number) > sum(abs(other) == 1 for other in open_):
             yield Scale(abs(number) if len(set(open_)) > 1 else number, common.rows)
-        while matters and common:
+        while common:
             yield common
             common = Scale(rows=common.rows[:-1])
 
