@@ -8,8 +8,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
-
 from ...ir.definition import registered
 from ...ir.graph import Graph
 from ...ir.module import Module
@@ -22,6 +20,7 @@ from .arenas import memory
 from .bufferize import ARENA, HEAP, LOWERING
 from .codegen import Codegen
 from .pool import Kernel, one_blas_thread
+from .quiet import quietly
 from .table import support_table
 
 
@@ -73,20 +72,17 @@ def _prepared(function: Callable[..., Any], calls_blas: bool, arena: int) -> Cal
     """Run ``function`` without NumPy's floating-point warnings: a derivative passes through infinities that
     the function itself does not show. Where it wants one, it gets an arena; BLAS is held to one thread where it would
     take several."""
-    errstate = np.errstate
+    if not (calls_blas or arena):
+        return quietly(function)
 
     def run(*arrays: Any) -> Any:
-        with errstate(all="ignore"):
-            return function(*arrays)
-
-    def run_large(*arrays: Any) -> Any:
-        with errstate(all="ignore"), one_blas_thread() if calls_blas else nullcontext():
+        with one_blas_thread() if calls_blas else nullcontext():
             if not arena:
                 return function(*arrays)
             with memory(arena) as lent:
                 return function(lent, *arrays)
 
-    return run_large if calls_blas or arena else run
+    return quietly(run)
 
 
 NUMPY = NumPyBackend()

@@ -20,7 +20,7 @@ from ...passes.lower.iteration import COMBINED
 from ...passes.lower.memory import Buffers, shown
 from .codegen import Codegen
 from .control import CONTROL
-from .table import dtype_text, template_of
+from .table import dtype_text, into_ufunc, template_of
 
 
 def emit_kernel(codegen: Codegen, op: Operation) -> None:
@@ -41,7 +41,7 @@ def emit_kernel(codegen: Codegen, op: Operation) -> None:
     for value, axis, name in zip(op.results, fused.results, results, strict=True):
         if axis == WHOLE:
             combine = COMBINED[fused.region.outputs[value.index].owner.name].__name__
-            codegen.lines.append(f"{name} = np.{combine}.reduce({name}, axis=0)")
+            codegen.lines.append(f"{name} = {combine}.reduce({name}, axis=0)")
 
 
 def _allocate(codegen: Codegen, op: Operation, fused: Fused) -> list[str]:
@@ -122,7 +122,7 @@ class Block(Codegen):
     # --- results ---------------------------------------------------------------------------------
 
     def _into(self, op: Operation) -> str | None:
-        return f"np.copyto({{out}}, {template_of(op)})" if self._is_packed(op) else super()._into(op)
+        return f"{{out}}[...] = {template_of(op)}" if self._is_packed(op) else super()._into(op)
 
     def _target(self, value: Value) -> str | None:
         if self._is_written(value):
@@ -152,8 +152,8 @@ class Block(Codegen):
         """Bring a value to where the kernel returns it."""
         name = self.full(value)
         if self.fused.results[index] == WHOLE:
-            combine = COMBINED[value.owner.name].__name__
-            self.lines.append(f"np.{combine}(s{index}, {name}, out=s{index})")
+            combine = COMBINED[value.owner.name]
+            self.lines.append(into_ufunc(combine, f"s{index}", name, out=f"s{index}"))
         elif name != f"o{index}":
             self.lines.append(f"o{index}[...] = {name}")
 

@@ -22,6 +22,7 @@ from ...ops.kernel import FUSED
 from ...passes.lower.memory import VIEWS
 from .bufferize import offsets_of
 from .control import CONTROL
+from .numbers import literal, named
 from .selection import select
 from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
 
@@ -30,8 +31,13 @@ DELETE_FROM: Final = 1 << 16
 #: BLAS takes several threads for products of as many multiply-adds, or not much more.
 THREADED_FROM: Final = 1 << 14
 _PLAIN: Final = Lowering()
-#: What every program may name.
-_GLOBALS: Final = {"np": np, "bfloat16": bfloat16.type, "select": select}
+#: What every program may name; functions without NumPy's name in front, which would be looked up at each call.
+_GLOBALS: Final = {
+    **{name: value for name, value in vars(np).items() if isinstance(value, np.ufunc)},
+    **{each.__name__: each for each in (np.concatenate, np.where, select)},
+    "np": np,
+    "bfloat16": bfloat16.type,
+}
 
 
 class Codegen:
@@ -122,7 +128,7 @@ class Codegen:
 
     def bind(self, prefix: str, value: Any) -> str:
         """A global name for a value that the source cannot spell."""
-        name = f"{prefix}{len(self.namespace)}"
+        name = f"{prefix}{len(self.namespace) - len(_GLOBALS)}"
         self.namespace[name] = value
         return name
 
@@ -143,16 +149,15 @@ class Codegen:
         self.names[value] = name
         return name
 
-    def _short(self, value: Value, literal: bool) -> tuple[str, tuple[int, ...]]:
-        """The cheapest expression that broadcasts to ``value``, and its shape."""
+    def _short(self, value: Value, spell: Callable[[Dense], str | None]) -> tuple[str, tuple[int, ...]]:
+        """The cheapest expression that broadcasts to ``value``, and its shape; ``spell`` writes a number, or cannot."""
         if value in self._splats:
-            dense = self._splats[value]
-            text = _literal(dense) if literal else None
+            scalar = Dense(self._splats[value].data)
+            text = spell(scalar)
             if text is None:
-                scalar = Dense(dense.data)
                 text = self._constants.get(scalar)
                 if text is None:
-                    text = self._constants[scalar] = self.bind("c", dense.data[()])
+                    text = self._constants[scalar] = self.bind("c", scalar.data[()])
             return text, ()
         if value in self.compact and value not in self.names:
             return self.compact[value]
@@ -160,10 +165,13 @@ class Codegen:
 
     def _broadcasting(self, op: Operation) -> list[str]:
         """Operands of an element-wise operation, left to NumPy to broadcast."""
-        literal = len(op.operands) == 2 and op.name != "ad.mul_no_nan"
-        values = [self._splats.get(value) is None for value in op.operands]
-        short = [self._short(value, literal and any(values)) for value in op.operands]
         wanted = op.result.type.shape
+        spell: Callable[[Dense], str | None] = functools.partial(named, namespace=self.namespace)
+        if not wanted:
+            # Python's numbers take the type of the other operand, which has to have one.
+            typed = len(op.operands) == 2 and op.name != "ad.mul_no_nan" and not self._splats.keys() >= set(op.operands)
+            spell = literal if typed else _unspelt
+        short = [self._short(value, spell) for value in op.operands]
         shapes = [shape for _, shape in short]
         if wanted not in shapes and np.broadcast_shapes(*shapes) != wanted:
             short[0] = (self.full(op.operands[0]), wanted)
@@ -319,13 +327,8 @@ def _tuple(parts: Sequence[str]) -> str:
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
 
 
-def _literal(dense: Dense) -> str | None:
-    """How Python spells a number so that NumPy takes the other operand's element type; None if it cannot."""
-    dtype = dense.data.dtype
-    number = dense.data.item()
-    if dtype == bfloat16 or dtype.kind not in "fiu" or not np.isfinite(number):
-        return None
-    return f"({number!r})" if str(number).startswith("-") else repr(number)
+def _unspelt(dense: Dense) -> None:
+    """No spelling: the number is bound to a name."""
 
 
 def _comment(op: Operation) -> str:

@@ -59,9 +59,9 @@ def test_outputs_alias_neither_inputs_nor_each_other(name):
         np.testing.assert_array_equal(x, np.arange(4.0))
 
 
-def test_a_number_is_written_as_a_number():
+def test_a_number_has_a_name_that_says_which():
     program, _ = _compiled(lambda b, x: b.add(x, b.constant(value=Dense(2.5, VECTOR))), VECTOR)
-    assert "2.5" in program.source
+    assert "n2_5" in program.source
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int8, np.uint8, np.complex64])
@@ -125,3 +125,16 @@ def test_backends_by_name():
     assert backend_named("numpy") in backends()
     with pytest.raises(ValueError, match=r"no backend 'abacus'; there are .*numpy"):
         backend_named("abacus")
+
+
+def test_numbers_of_two_element_types_have_two_names():
+    halves = [Dense(0.5, TensorType((4,), dtype)) for dtype in (np.float32, np.float64)]
+
+    def write(b, *inputs):
+        return [b.add(x, b.constant(value=half)) for x, half in zip(inputs, halves, strict=True)]
+
+    program, _ = _compiled(write, *(half.type for half in halves))
+    single, double = program.run(np.ones(4, np.float32), np.ones(4))
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    assert "n0_5_f64" in program.source
+    np.testing.assert_array_equal(double, 1.5)
