@@ -16,6 +16,7 @@ from ..program import Program
 from ..support import SupportTable
 from . import blocks as _blocks  # noqa: F401  writes kernels
 from . import remat as _remat  # noqa: F401  a pass
+from . import steps as _steps  # noqa: F401  writes loops
 from .arenas import memory
 from .bufferize import ARENA, HEAP, LOWERING
 from .codegen import Codegen

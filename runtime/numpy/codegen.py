@@ -71,9 +71,6 @@ class Codegen:
         self._storage: dict[Value, Value] = {}
         #: Results that may show memory of anything.
         self._borrowed: set[Value] = set()
-        #: Arrays that a result is to be written into, and the results that were.
-        self.destinations: dict[Value, str] = {}
-        self.written: set[Value] = set()
 
     def program(self) -> str:
         """The whole source, which ends in ``def program(...)``."""
@@ -95,22 +92,17 @@ class Codegen:
             self.sources.append(inner._function(f"{name}_", inner._values))
         return self.functions[name]
 
-    def within(self, graph: Graph, inputs: Sequence[str]) -> Codegen:
-        """What writes a function's statements into this one, where its inputs have the names ``inputs``."""
-        inner = Codegen(graph, self.module, self.annotate, self)
-        self.bodies.append(graph)
-        inner._numbers = self._numbers
-        inner.names = dict(zip(graph.inputs, inputs, strict=True))
-        return inner
-
     def statements(self) -> None:
         """Write all operations, but for the return."""
         for op in self.graph:
-            start = len(self.lines)
-            self._operation(op)
-            if self.annotate and len(self.lines) > start:
-                self.lines[-1] += f"  # {_comment(op)}"
+            self._statement(op)
             self._delete(op)
+
+    def _statement(self, op: Operation) -> None:
+        start = len(self.lines)
+        self._operation(op)
+        if self.annotate and len(self.lines) > start:
+            self.lines[-1] += f"  # {_comment(op)}"
 
     def _function(self, name: str, results: Callable[[], str]) -> str:
         self.statements()
@@ -246,12 +238,8 @@ class Codegen:
         return into_of(op) if len(op.results) == 1 else None
 
     def _target(self, value: Value) -> str | None:
-        """The name of memory that is there for a value; None where there is none. Products of matrices in a loop's
-        steps are faster as arrays of their own."""
-        if value not in self.destinations or value.owner.name == "tensor.contract":
-            return self.place(value)
-        self.written.add(value)
-        return self.destinations[value]
+        """The name of memory that is there for a value; None where there is none."""
+        return self.place(value)
 
     def place(self, value: Value) -> str | None:
         """The name of a value's place in the arena; None where it has none."""

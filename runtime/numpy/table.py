@@ -231,27 +231,51 @@ def _arranged(operand: str, labels: str, order: str) -> str:
 def _contract(op: Operation) -> str | None:
     factors = _factors(op)
     if factors is None:
-        return _outer(op)
+        left, right = _outer(op) or ("", "")
+        return f"{left} * {right}" if left else None
     first, second, order = factors
-    # The method has half the overhead of the operator, which small products notice.
-    ranks = sorted(value.type.rank for value in op.operands)
-    if ranks == [1, 2] and f"{first}{second}".count(".T"):
-        first, second = second.removesuffix(".T"), first.removesuffix(".T")
-    product = f"{first}.dot({second})" if ranks[1] <= 2 else f"{first} @ {second}"
+    dot = _dot(op)
+    product = f"{first} @ {second}" if dot is None else f"{dot[0]}.dot({dot[1]})"
     return product if order == tuple(range(len(order))) else f"({product}).transpose({order})"
 
 
-def _outer(op: Operation) -> str | None:
-    """The product of two vectors, all with all."""
+def _dot(op: Operation) -> tuple[str, str] | None:
+    """The operands of the method for products, which has half the overhead of the operator; small products notice."""
+    factors = _factors(op)
+    ranks = sorted(value.type.rank for value in op.operands)
+    if factors is None or ranks[1] > 2:
+        return None
+    first, second, _ = factors
+    if ranks == [1, 2] and f"{first}{second}".count(".T"):
+        return second.removesuffix(".T"), first.removesuffix(".T")
+    return first, second
+
+
+def dot_into(op: Operation) -> str | None:
+    """The code of a product of vectors and matrices whose result goes to memory without gaps, ``{out}``; None where it
+    is none, or has its axes in another order."""
+    if op.name != "tensor.contract" or not op.result.type.rank:
+        return None
+    factors, dot = _factors(op), _dot(op)
+    if factors is None or dot is None or factors[2] != tuple(range(len(factors[2]))):
+        return None
+    return f"{dot[0]}.dot({dot[1]}, {{out}})"
+
+
+def _outer(op: Operation) -> tuple[str, str] | None:
+    """The factors of the product of two vectors, all with all."""
     labels = parse_spec(op.attributes["spec"])
     if len(labels.x) != 1 or len(labels.y) != 1 or len(labels.out) != 2 or op.result.type.dtype.itemsize == 2:
         return None
-    return "{0}[:, None] * {1}" if labels.out == labels.x + labels.y else "{0} * {1}[:, None]"
+    return ("{0}[:, None]", "{1}") if labels.out == labels.x + labels.y else ("{0}", "{1}[:, None]")
 
 
 def _contract_into(op: Operation) -> str | None:
     factors = _factors(op)
-    if factors is None or not op.result.type.rank:
+    if factors is None:
+        outer = _outer(op)
+        return into_ufunc(np.multiply, *outer, out="{out}") if outer else None
+    if not op.result.type.rank:
         return None
     first, second, order = factors
     target = "{out}"
