@@ -1,6 +1,6 @@
 """Generated Python for loops: what a step computes goes to memory that all steps share.
 
-Calls of NumPy functions on short arrays take a step's time, so a step has as few as possible. In front of the loop stand
+Calls of NumPy functions on short arrays take the time, so a step has as few as possible. In front of the loop stand
 the buffers of its intermediates, and the views of these and of the loop's constants. A carried value has one buffer too
 where its new value can be written over the old one, and is a new array in each step elsewhere. A concatenation is
 assignments to parts of its buffer, or nothing where what is put together is computed there.

@@ -8,6 +8,7 @@ meaning, or calls the reference meaning where that is more than one function.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -61,7 +62,7 @@ def into_of(op: Operation) -> str | None:
 
 
 def into_ufunc(ufunc: np.ufunc, *operands: str, out: str) -> str:
-    """A call of a ufunc that writes to ``out``: by position, which is faster than by its name, where NumPy allows it."""
+    """A call of a ufunc that writes to ``out``: by position, which is faster than by name, where NumPy allows it."""
     name = "out=" if ufunc in (np.maximum, np.minimum) else ""
     return f"{ufunc.__name__}({', '.join(operands)}, {name}{out})"
 
@@ -119,6 +120,8 @@ def _into_call(template: Template) -> Template:
     return into
 
 
+#: The element types whose products BLAS takes.
+_BLAS: Final = (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX)
 _DIRECTIONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -197,7 +200,7 @@ def _gather(op: Operation) -> str | None:
 def _factors(op: Operation) -> tuple[str, str, tuple[int, ...]] | None:
     """The two operands of a product that BLAS takes as it is, transposed where that costs nothing, and the order in
     which the product's axes are the result's: of vectors and matrices, or of stacks of matrices."""
-    if op.operands[0].type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):
+    if op.operands[0].type.dtype not in _BLAS:
         return None
     labels = parse_spec(op.attributes["spec"])
     stacked = [label for label in labels.out if label in labels.x and label in labels.y]
@@ -231,8 +234,7 @@ def _arranged(operand: str, labels: str, order: str) -> str:
 def _contract(op: Operation) -> str | None:
     factors = _factors(op)
     if factors is None:
-        left, right = _outer(op) or ("", "")
-        return f"{left} * {right}" if left else None
+        return _flat(op) or (" * ".join(_outer(op) or ()) or None)
     first, second, order = factors
     dot = _dot(op)
     product = f"{first} @ {second}" if dot is None else f"{dot[0]}.dot({dot[1]})"
@@ -260,6 +262,30 @@ def dot_into(op: Operation) -> str | None:
     if factors is None or dot is None or factors[2] != tuple(range(len(factors[2]))):
         return None
     return f"{dot[0]}.dot({dot[1]}, {{out}})"
+
+
+def _flat(op: Operation) -> str | None:
+    """A product of arrays of more axes as one of matrices, where the axes are in order; or of one matrix with many."""
+    x, y = (value.type for value in op.operands)
+    labels, shape = parse_spec(op.attributes["spec"]), op.result.type.shape
+    if x.dtype not in _BLAS or not shape:
+        return None
+    inner = "".join(label for label in labels.x if label in labels.y)
+    rows, columns = labels.x.removesuffix(inner), labels.y.removeprefix(inner)
+    if not inner or inner in labels.out:
+        return None
+    if (rows + inner, inner + columns, rows + columns) == (labels.x, labels.y, labels.out):
+        size = math.prod(y.shape[: len(inner)])
+        first = (math.prod(shape[: len(rows)]), size) if rows else (size,)
+        second = (size, math.prod(shape[len(rows) :])) if columns else (size,)
+        left, right = (
+            operand if type.shape == flat else f"{operand}.reshape({flat})"
+            for operand, type, flat in (("{0}", x, first), ("{1}", y, second))
+        )
+        return f"{left}.dot({right}).reshape({shape})"
+    stack = labels.y[:-2]
+    many = len(inner) == len(rows) == 1 and (stack + inner, stack + rows) == (labels.y[:-1], labels.out[:-1])
+    return "{0} @ {1}" if many and labels.y[-1] == labels.out[-1] else None
 
 
 def _outer(op: Operation) -> tuple[str, str] | None:
