@@ -121,6 +121,9 @@ class Block(Codegen):
 
     # --- results ---------------------------------------------------------------------------------
 
+    def _is_argument(self, x: Value) -> bool:
+        return False
+
     def _into(self, op: Operation) -> str | None:
         return f"{{out}}[...] = {template_of(op)}" if self._is_packed(op) else super()._into(op)
 

@@ -17,7 +17,7 @@ from ...ir.attributes import Dense
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import TensorType, bfloat16
-from ...ops.contraction import multiply_adds
+from ...ops.contraction import PRODUCTS, multiply_adds
 from ...ops.kernel import FUSED
 from ...passes.lower.memory import VIEWS
 from .bufferize import offsets_of
@@ -66,6 +66,9 @@ class Codegen:
         #: A value's unbroadcast stand-in: its expression and shape.
         self.compact: dict[Value, tuple[str, tuple[int, ...]]] = {}
         self._splats: dict[Value, Dense] = {}
+        #: 0-d values in the form that operations on arrays take, and in that which operations on numbers take.
+        self._arrays: dict[Value, str] = {}
+        self._numbers_of: dict[Value, str] = {}
         self._constants: dict[Dense, str] = {}
         self._last_use = self._find_last_uses()
         self._storage: dict[Value, Value] = {}
@@ -141,11 +144,12 @@ class Codegen:
         self.names[value] = name
         return name
 
-    def _short(self, value: Value, spell: Callable[[Dense], str | None]) -> tuple[str, tuple[int, ...]]:
-        """The cheapest expression that broadcasts to ``value``, and its shape; ``spell`` writes a number, or cannot."""
+    def _short(self, value: Value, among_arrays: bool, spelt: bool) -> tuple[str, tuple[int, ...]]:
+        """The cheapest expression that broadcasts to ``value``, and its shape. A number among numbers is ``spelt``,
+        if Python can, where another operand has a type for it to take."""
         if value in self._splats:
             scalar = Dense(self._splats[value].data)
-            text = spell(scalar)
+            text = named(scalar, self.namespace) if among_arrays else literal(scalar) if spelt else None
             if text is None:
                 text = self._constants.get(scalar)
                 if text is None:
@@ -153,17 +157,13 @@ class Codegen:
             return text, ()
         if value in self.compact and value not in self.names:
             return self.compact[value]
-        return self.full(value), value.type.shape
+        return self.full(value) if among_arrays else self._for_numbers(value), value.type.shape
 
     def _broadcasting(self, op: Operation) -> list[str]:
         """Operands of an element-wise operation, left to NumPy to broadcast."""
         wanted = op.result.type.shape
-        spell: Callable[[Dense], str | None] = functools.partial(named, namespace=self.namespace)
-        if not wanted:
-            # Python's numbers take the type of the other operand, which has to have one.
-            typed = len(op.operands) == 2 and op.name != "ad.mul_no_nan" and not self._splats.keys() >= set(op.operands)
-            spell = literal if typed else _unspelt
-        short = [self._short(value, spell) for value in op.operands]
+        spelt = len(op.operands) == 2 and op.name != "ad.mul_no_nan" and not self._splats.keys() >= set(op.operands)
+        short = [self._short(value, bool(wanted), spelt) for value in op.operands]
         shapes = [shape for _, shape in short]
         if wanted not in shapes and np.broadcast_shapes(*shapes) != wanted:
             short[0] = (self.full(op.operands[0]), wanted)
@@ -174,6 +174,8 @@ class Codegen:
     def _operation(self, op: Operation) -> None:
         if op.name == "tensor.constant":
             self._constant(op)
+        elif op.name == "tensor.iota" and op.result.type.nbytes < DELETE_FROM:
+            self.names[op.result] = self.bind("c", op.definition.rules.evaluate(**op.attributes))
         elif op.name == "tensor.broadcast_in_dim":
             self._broadcast(op)
         elif op.name in CONTROL:
@@ -192,6 +194,10 @@ class Codegen:
 
     def _broadcast(self, op: Operation) -> None:
         x, shape, dims = op.operands[0], op.result.type.shape, op.attributes["dims"]
+        if not x.type.rank and x not in self._splats:
+            self.compact[op.result] = (self._for_arrays(x, len(self.graph.uses(op.result))), ())
+            self._storage[op.result] = self._root(x)
+            return
         kept = [x.type.shape[dims.index(axis)] if axis in dims else 1 for axis in range(len(shape))]
         while kept and kept[0] == 1:
             del kept[0]
@@ -203,6 +209,36 @@ class Codegen:
             expression = name
         self.compact[op.result] = (expression, natural)
         self._storage[op.result] = self._root(x)
+
+    def _for_arrays(self, x: Value, uses: int) -> str:
+        """A 0-d value that operations on arrays read: where that is more than once, as the array that each would
+        make of it."""
+        if uses > 1 and x not in self._arrays:
+            name = self._arrays[x] = self.fresh()
+            self.lines.append(f"{name} = np.asarray({self.full(x)})")
+        return self._arrays.get(x) or self.full(x)
+
+    def _for_numbers(self, x: Value) -> str:
+        """A 0-d value that operations on numbers read: an argument is an array, with which they take ten times as
+        long."""
+        if not self._is_argument(x):
+            return self.full(x)
+        name = self._numbers_of.get(x)
+        if name is None:
+            name = self._numbers_of[x] = self.fresh()
+            self.head.append(f"{name} = {self.names[x]}[()]")
+        return name
+
+    def _is_number(self, x: Value) -> bool:
+        """Whether a 0-d value is one of NumPy's numbers, and no array, for certain."""
+        op = x.owner
+        if op.definition.rules is None or op.name in VIEWS or template_of(op) is None:
+            return False
+        return op.definition.rules.cls.elementwise or op.name.startswith("tensor.reduce_") or op.name in PRODUCTS
+
+    def _is_argument(self, x: Value) -> bool:
+        """Whether a value came into the function as an array."""
+        return x in self.graph.inputs
 
     def _general(self, op: Operation) -> None:
         into = self._into(op)
@@ -297,9 +333,9 @@ class Codegen:
         for value in self.graph.outputs:
             root = self._root(value)
             text = self.full(value)
-            constant = value in self._splats or root.owner.name == "tensor.constant"
+            constant = value in self._splats or root.owner.name in ("tensor.constant", "tensor.iota")
             if value.type.rank == 0:
-                text = text if constant else f"{text}[()]"
+                text = text if constant or self._is_number(value) else f"{text}[()]"
             elif root in shown or constant or value in self.compact or root in self._borrowed:
                 text = f"np.array({text})"
             shown.add(root)
@@ -313,10 +349,6 @@ class Codegen:
 
 def _tuple(parts: Sequence[str]) -> str:
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
-
-
-def _unspelt(dense: Dense) -> None:
-    """No spelling: the number is bound to a name."""
 
 
 def _comment(op: Operation) -> str:

@@ -37,7 +37,7 @@ class Step(Codegen):
         self._numbers = outer._numbers
         self.loop = loop
         #: Lines in front of the loop, and in front of all loops around it.
-        self.before: list[str] = []
+        self.before = self.head
         self.setup: list[str] = outer.setup if isinstance(outer, Step) else self.before
         self._has_buffers = isinstance(outer, Step) or loop.length >= FEW
         #: What a loop's variables run over.
@@ -98,6 +98,8 @@ class Step(Codegen):
                 self._fixed |= {value, following}
                 self._dense |= {value, following}
                 text = f"np.array({text}, order='C')"
+            elif not value.type.rank:
+                text = f"{text}[()]"
             self.before.append(f"{name} = {text}")
 
     def _is_written_over(self, value: Value, following: Value) -> bool:
@@ -130,7 +132,8 @@ class Step(Codegen):
     def _stores(self, ys: Sequence[str], backward: str) -> tuple[list[tuple[str, Value]], list[tuple[str, Value]]]:
         """What is stored in the stacked results at the beginning of a step, and at its end, and where. What can be is
         written there when it is computed."""
-        early, late = [], []
+        early: list[tuple[str, Value]] = []
+        late: list[tuple[str, Value]] = []
         step = ""
         for name, value in zip(ys, self.stacked, strict=True):
             if not value.type.rank:
@@ -213,7 +216,7 @@ class Step(Codegen):
     # --- statements ------------------------------------------------------------------------------
 
     def _statement(self, op: Operation) -> None:
-        if op.name == "tensor.constant":
+        if op.name in ("tensor.constant", "tensor.iota"):
             self._steady.add(op.result)
             self._fixed.add(op.result)
         if op.name not in VIEWS or not self._is_fixed_view(op):
@@ -253,6 +256,9 @@ class Step(Codegen):
         for value, begin in _operands_of(op):
             if self._parts.get(value) != (whole, begin):
                 self.lines.append(f"{self._part(whole, begin, value.type)}[...] = {self.full(value)}")
+
+    def _is_argument(self, x: Value) -> bool:
+        return x in self.consts
 
     def _into(self, op: Operation) -> str | None:
         return dot_into(op) or super()._into(op)

@@ -152,6 +152,10 @@ def _arithmetic(sign: str, *, but_for: str = "") -> Template:
     return template
 
 
+def _select(op: Operation) -> str:
+    return "where({0}, {1}, {2})" if op.result.type.rank else "{1} if {0} else {2}"
+
+
 def _slice(op: Operation) -> str:
     a = op.attributes
     parts = []
@@ -166,6 +170,13 @@ def _slice(op: Operation) -> str:
         text = f"{start}:{stop if stop >= 0 else ''}"
         parts.append(text if step == 1 else f"{text}:{step}")
     return f"{{0}}[{', '.join(parts)}]" if parts else "{0}"
+
+
+def _reshape(op: Operation) -> str:
+    rank = op.operands[0].type.rank
+    if rank and not op.result.type.rank:
+        return f"{{0}}[{', '.join('0' * rank)}]"
+    return f"{{0}}.reshape({op.result.type.shape})"
 
 
 def _reverse(op: Operation) -> str:
@@ -325,12 +336,12 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.logical_and": Lowering("{0} & {1}"),
     "tensor.logical_or": Lowering("{0} | {1}"),
     "tensor.logical_xor": Lowering("{0} ^ {1}"),
-    "tensor.select": Lowering("where({0}, {1}, {2})", into="select({0}, {1}, {2}, {out})"),
+    "tensor.select": Lowering(_select, into="select({0}, {1}, {2}, {out})"),
     "tensor.reduce_sum": Lowering(_reduction("add"), into=_into_call(_reduction("add"))),
     "tensor.reduce_prod": Lowering(_reduction("multiply"), into=_into_call(_reduction("multiply"))),
     "tensor.reduce_max": Lowering(_reduction("maximum"), into=_into_call(_reduction("maximum"))),
     "tensor.reduce_min": Lowering(_reduction("minimum"), into=_into_call(_reduction("minimum"))),
-    "tensor.reshape": Lowering(lambda op: f"{{0}}.reshape({op.result.type.shape})"),
+    "tensor.reshape": Lowering(_reshape),
     "tensor.transpose": Lowering(lambda op: f"{{0}}.transpose({op.attributes['permutation']})"),
     "tensor.slice": Lowering(_slice),
     "tensor.reverse": Lowering(_reverse),
