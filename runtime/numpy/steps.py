@@ -186,8 +186,8 @@ class Step(Codegen):
             self.setup.append(f"{name} = np.ndarray({shape}, {dtype}, {memory}, {offset})")
         self._targets.update({value: names[number] for value, number in buffers.number.items()})
         self._dense.update(buffers.number)
-        self._targets.update({part: self._part(*place, part.type) for part, place in parts.items()})
         self._own |= {*buffers.number, *parts}
+        self._targets.update({part: self._part(*place, part.type) for part, place in parts.items()})
         self._fixed |= self._own
 
     def _find_parts(self, seen: set[Value]) -> Iterator[tuple[Value, tuple[Value, int]]]:
@@ -210,7 +210,8 @@ class Step(Codegen):
         axis = whole.owner.attributes["axis"]
         name = self.fresh().replace("v", "t")
         end = begin + type.shape[axis]
-        self.setup.append(f"{name} = {self._targets[whole]}[{':, ' * axis}{begin}:{end}]")
+        front = self.setup if whole in self._own else self.before
+        front.append(f"{name} = {self._targets[whole]}[{':, ' * axis}{begin}:{end}]")
         return name
 
     # --- statements ------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """Loops in generated programs: random bodies against the interpreter, whatever is carried, stacked and shared."""
 
+import random
+
 import mixad.ops  # noqa: F401 - registers the operations
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mixad.ir import Builder, Dense, Graph, Module, Operation, SymbolRef, TensorType
 from mixad.ops.control import COND, SCAN
 from mixad.runtime.numpy import NUMPY, steps
@@ -68,22 +68,23 @@ def _numbers(*shape):
 class Bodies:
     """Draws functions into a module."""
 
-    def __init__(self, data):
-        self.data = data
+    def __init__(self, seed):
+        self.random = random.Random(seed)
         self.module = Module()
 
     def pick(self, options):
-        return self.data.draw(st.sampled_from(list(options)))
+        return self.random.choice(list(options))
 
-    def types(self, most):
-        return self.data.draw(st.lists(st.sampled_from(TYPES), max_size=most))
+    def some(self, options, most):
+        """Up to ``most`` of them, perhaps one more than once."""
+        return [self.pick(options) for _ in range(self.random.randint(0, most))]
 
-    def function(self, inputs, depth, fixed=None):
-        """A graph of up to 12 operations; ``fixed`` are the types of its first outputs."""
+    def function(self, inputs, depth, fixed=()):
+        """A graph of up to 16 operations; ``fixed`` are the types of its first outputs."""
         graph = Graph(f"f{len(self.module.functions)}_{depth}")
         values = [graph.add_input(type) for type in inputs]
         builder = Builder(graph)
-        for _ in range(self.data.draw(st.integers(0, 12))):
+        for _ in range(self.random.randint(3, 16)):
             known = {value.type for value in values}
             possible = [name for name, (types, _) in DOINGS.items() if known.issuperset(types)]
             name = self.pick([*possible, *(["loop", "branch"] if depth and values else [])])
@@ -94,9 +95,8 @@ class Bodies:
             else:
                 types, do = DOINGS[name]
                 values.append(do(builder, *(self.of(values, type) for type in types)))
-        outputs = [self.of(values, type, builder) for type in fixed or ()]
-        stacked = [self.pick(values) for _ in range(self.data.draw(st.integers(0, 3)))] if values else []
-        graph.set_outputs([*outputs, *stacked])
+        outputs = [self.of(values, type, builder) for type in fixed]
+        graph.set_outputs([*outputs, *self.some([*values, *outputs], 3)])
         self.module.functions[graph.name] = graph
         return graph
 
@@ -107,10 +107,10 @@ class Bodies:
     def loop(self, graph, values, depth):
         """Append a loop over some of the values."""
         builder = Builder(graph)
-        length = self.data.draw(st.integers(0, 3))
-        carried = [value.type for value in (self.pick(values) for _ in range(self.data.draw(st.integers(0, 3))))]
-        scanned = self.types(2)
-        consts = [self.pick(values) for _ in range(self.data.draw(st.integers(0, 2)))] if values else []
+        length = self.random.randint(0, 3)
+        carried = [value.type for value in self.some(values, 3)]
+        scanned = self.some(TYPES, 2)
+        consts = self.some(values, 2)
         body = self.function([*carried, *scanned, *(value.type for value in consts)], depth, carried)
         rows = [builder.constant(value=Dense(_numbers(length, *type.shape))) for type in scanned]
         attributes = {
@@ -118,7 +118,7 @@ class Bodies:
             "carry": len(carried),
             "xs": len(scanned),
             "length": length,
-            "reverse": self.data.draw(st.booleans()),
+            "reverse": self.pick((False, True)),
         }
         stacked = [value.type.with_shape((length, *value.type.shape)) for value in body.outputs[len(carried) :]]
         operands = (*(self.of(values, type) for type in carried), *rows, *consts)
@@ -135,43 +135,37 @@ class Bodies:
             self.module.functions[function.name] = function
             names.append(SymbolRef(function.name))
         builder = Builder(graph)
-        which = builder.constant(value=Dense(np.array(self.data.draw(st.booleans()))))
+        which = builder.constant(value=Dense(np.array(self.pick((False, True)))))
         attributes = {"on_true": names[0], "on_false": names[1]}
         return list(graph.insert(Operation(COND, (which, x, y), attributes, [x.type])).results)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_random_loops_are_what_the_interpreter_makes_of_them(data):
-    _check_a_loop(data, few=0)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("few", [0, steps.FEW])
-@settings(max_examples=1500, deadline=None)
-@given(data=st.data())
-def test_many_random_loops(few, data):
-    _check_a_loop(data, few)
+@pytest.mark.parametrize(
+    "first", [0, *(pytest.param(first, marks=pytest.mark.slow) for first in range(150, 2400, 150))]
+)
+def test_random_loops_are_what_the_interpreter_makes_of_them(first, few, monkeypatch):
+    monkeypatch.setattr(steps, "FEW", few)
+    for seed in range(first, first + 150):
+        _check_a_loop(seed)
 
 
-def _check_a_loop(data, few):
-    bodies = Bodies(data)
+def _check_a_loop(seed):
+    bodies = Bodies(seed)
     graph = Graph("main")
     values = [graph.add_input(type) for type in TYPES]
     results = bodies.loop(graph, values, depth=1)
-    graph.set_outputs([*results, *data.draw(st.lists(st.sampled_from([*values, *results]), max_size=2))])
+    graph.set_outputs([*results, *bodies.some([*values, *results], 2)])
     bodies.module.functions["main"] = graph
     inputs = [np.cos(np.arange(float(type.size)) + len(type.shape)).reshape(type.shape) for type in TYPES]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "FEW", few)
-        program = NUMPY.lower(graph, bodies.module)
+    program = NUMPY.lower(graph, bodies.module)
     expected = interpret(graph, *inputs, module=bodies.module)
     given = [each.copy() for each in inputs]
     for _ in range(2):  # nothing that was written into the first results may be in the second
         found = program.run(*given)
         for each, wanted in zip(found, expected, strict=True):
             assert np.shape(each) == wanted.shape
-            np.testing.assert_allclose(each, wanted, rtol=1e-9, atol=1e-9, err_msg=program.source)
+            np.testing.assert_allclose(each, wanted, rtol=1e-9, atol=1e-9, err_msg=f"seed {seed}\n{program.source}")
         arrays = [*given, *(each for each in found if np.ndim(each))]
         for index, each in enumerate(arrays):
             assert not any(np.shares_memory(each, other) for other in arrays[index + 1 :]), program.source
