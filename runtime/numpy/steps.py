@@ -193,7 +193,7 @@ class Step(Codegen):
     def _find_parts(self, seen: set[Value]) -> Iterator[tuple[Value, tuple[Value, int]]]:
         """Values that are computed where a concatenation, their last reader, has them; that, and the place in it."""
         last = last_reads(self.graph)
-        found: set[Value] = set()
+        found: set[Value] = set()  # and the concatenations that they are in, which have buffers of their own
         for step, op in enumerate(self.graph):
             if op.name != "tensor.concatenate" or op.result in seen or op.result in self._targets:
                 continue
@@ -202,7 +202,7 @@ class Step(Codegen):
                 # A product is written to memory without gaps.
                 placed = value.owner.name not in PRODUCTS or op.attributes["axis"] == 0
                 if not taken and placed and self._is_writable(value):
-                    found.add(value)
+                    found |= {value, op.result}
                     yield value, (op.result, begin)
 
     def _part(self, whole: Value, begin: int, type: TensorType) -> str:
