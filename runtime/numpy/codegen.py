@@ -24,6 +24,7 @@ from .bufferize import offsets_of
 from .control import CONTROL
 from .numbers import literal, named
 from .selection import select
+from .sines import by_tangent, cosine, sine, sines
 from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
@@ -34,7 +35,7 @@ _PLAIN: Final = Lowering()
 #: What every program may name; functions without NumPy's name in front, which would be looked up at each call.
 _GLOBALS: Final = {
     **{name: value for name, value in vars(np).items() if isinstance(value, np.ufunc)},
-    **{each.__name__: each for each in (np.concatenate, np.where, select)},
+    **{each.__name__: each for each in (np.concatenate, np.where, select, sine, cosine, sines)},
     "np": np,
     "bfloat16": bfloat16.type,
 }
@@ -47,6 +48,8 @@ class Codegen:
         self.graph = graph
         self.module = module
         self.annotate = annotate
+        #: How many times as large the values are of which this is a part.
+        self.cut = 1.0
         #: Shared by all functions of a program: globals, the sources written, Python names by function.
         self.namespace: dict[str, Any] = dict(_GLOBALS) if outer is None else outer.namespace
         self.sources: list[str] = [] if outer is None else outer.sources
@@ -193,22 +196,28 @@ class Codegen:
             self.names[op.result] = self.bind("c", dense.expand())
 
     def _broadcast(self, op: Operation) -> None:
-        x, shape, dims = op.operands[0], op.result.type.shape, op.attributes["dims"]
+        x = op.operands[0]
         if not x.type.rank and x not in self._splats:
             self.compact[op.result] = (self._for_arrays(x, len(self.graph.uses(op.result))), ())
             self._storage[op.result] = self._root(x)
             return
-        kept = [x.type.shape[dims.index(axis)] if axis in dims else 1 for axis in range(len(shape))]
-        while kept and kept[0] == 1:
-            del kept[0]
-        source, natural = self.full(x), tuple(kept)
-        expression = source if natural == x.type.shape else f"{source}.reshape({natural})"
+        expression, natural = self._unrepeated(op)
         if natural != x.type.shape:
             name = self.fresh()
             self.lines.append(f"{name} = {expression}")
             expression = name
         self.compact[op.result] = (expression, natural)
         self._storage[op.result] = self._root(x)
+
+    def _unrepeated(self, op: Operation) -> tuple[str, tuple[int, ...]]:
+        """What NumPy broadcasts to the result of a broadcast, and its shape."""
+        x, dims = op.operands[0], op.attributes["dims"]
+        kept = [x.type.shape[dims.index(axis)] if axis in dims else 1 for axis in range(op.result.type.rank)]
+        while kept and kept[0] == 1:
+            del kept[0]
+        natural = tuple(kept)
+        source = self.full(x)
+        return source if natural == x.type.shape else f"{source}.reshape({natural})", natural
 
     def _for_arrays(self, x: Value, uses: int) -> str:
         """A 0-d value that operations on arrays read: where that is more than once, as the array that each would
@@ -243,7 +252,7 @@ class Codegen:
     def _general(self, op: Operation) -> None:
         into = self._into(op)
         target = None if into is None else self._target(op.result)
-        template = template_of(op) if into is None or target is None else into
+        template = self._template(op) if into is None or target is None else into
         if template is not None and op.definition.rules.cls.elementwise:
             operands = self._broadcasting(op)
         else:
@@ -269,8 +278,16 @@ class Codegen:
             kernel = functools.partial(kernel, **op.attributes)
         return f"{self.bind(f'{op.definition.mnemonic}_', kernel)}({', '.join(operands)})"
 
+    def _template(self, op: Operation) -> str | None:
+        """The code of an operation; None where a function has to be called."""
+        function = by_tangent(op, self.cut)
+        return f"{function}({{0}})" if function else template_of(op)
+
     def _into(self, op: Operation) -> str | None:
         """The code of an operation that writes to memory which is there."""
+        function = by_tangent(op, self.cut)
+        if function:
+            return f"{function}({{0}}, {{out}})"
         return into_of(op) if len(op.results) == 1 else None
 
     def _target(self, value: Value) -> str | None:

@@ -9,27 +9,32 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+#: As many elements NumPy's buffers hold where nobody says otherwise.
+BUFFERS: Final = 8192
+
 
 @functools.cache
-def _ignoring() -> tuple[ContextVar[Any], Any] | None:
-    """The context variable that `numpy.errstate` sets, and its value where everything is ignored; None where this
-    NumPy keeps it elsewhere."""
+def _ignoring(buffers: int) -> tuple[ContextVar[Any], Any] | None:
+    """The context variable that `numpy.errstate` sets, and its value where everything is ignored and buffers are of as
+    many elements; None where this NumPy keeps it elsewhere."""
     before = copy_context()
     with np.errstate(all="ignore"):
+        np.setbufsize(buffers)
         inside = copy_context()
     changed = [(variable, value) for variable, value in inside.items() if before.get(variable) is not value]
     return changed[0] if len(changed) == 1 else None
 
 
-def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` of positional arguments, without warnings and errors from floating-point arithmetic."""
-    found = _ignoring()
+def quietly(function: Callable[..., Any], buffers: int = BUFFERS) -> Callable[..., Any]:
+    """``function`` of positional arguments, without warnings and errors from floating-point arithmetic; NumPy's buffers
+    hold ``buffers`` elements meanwhile."""
+    found = _ignoring(buffers)
     if found is None:
-        return np.errstate(all="ignore")(function)
+        return _with_errstate(function, buffers)
     variable, value = found
     change, restore = variable.set, variable.reset
 
@@ -39,5 +44,14 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*arguments)
         finally:
             restore(before)
+
+    return run
+
+
+def _with_errstate(function: Callable[..., Any], buffers: int) -> Callable[..., Any]:
+    def run(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            np.setbufsize(buffers)
+            return function(*arguments)
 
     return run

@@ -318,7 +318,15 @@ def _contract_into(op: Operation) -> str | None:
     target = "{out}"
     if order != tuple(range(len(order))):
         target += f".transpose({tuple(order.index(axis) for axis in range(len(order)))})"
-    return f"matmul({first}, {second}, {target})"
+    function = "multiply" if _is_outer(op) else "matmul"
+    return f"{function}({first}, {second}, {target})"
+
+
+def _is_outer(op: Operation) -> bool:
+    """Whether a product of matrices sums over one term, which broadcasting does in half of BLAS's time."""
+    labels, (x, y) = parse_spec(op.attributes["spec"]), op.operands
+    inner = [labels.x.index(label) for label in labels.x if label in labels.y and label not in labels.out]
+    return min(x.type.rank, y.type.rank) >= 2 and all(x.type.shape[axis] == 1 for axis in inner)
 
 
 def dtype_text(dtype: np.dtype[Any]) -> str:
