@@ -25,7 +25,7 @@ from .control import CONTROL
 from .numbers import literal, named
 from .selection import select
 from .sines import by_tangent, cosine, sine, sines
-from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
+from .table import LOWERINGS, Lowering, dtype_text, into_of, pad_around, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
@@ -35,7 +35,7 @@ _PLAIN: Final = Lowering()
 #: What every program may name; functions without NumPy's name in front, which would be looked up at each call.
 _GLOBALS: Final = {
     **{name: value for name, value in vars(np).items() if isinstance(value, np.ufunc)},
-    **{each.__name__: each for each in (np.concatenate, np.where, select, sine, cosine, sines)},
+    **{each.__name__: each for each in (np.concatenate, np.where, np.zeros, select, sine, cosine, sines)},
     "np": np,
     "bfloat16": bfloat16.type,
 }
@@ -261,6 +261,12 @@ class Codegen:
             assert template is not None
             self.lines.append(template.format(*operands, out=target))
             self.names[op.result] = target
+            return
+        around = pad_around(op) if op.name == "tensor.pad" else None
+        if around is not None:
+            name = self.names[op.result] = self.fresh()
+            self.lines.append(f"{name} = zeros({op.result.type.shape}, {dtype_text(op.result.type.dtype)})")
+            self.lines.append(around.format(*operands, out=name))
             return
         expression = self._call(op, operands) if template is None else template.format(*operands)
         targets = []

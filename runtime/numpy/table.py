@@ -184,8 +184,8 @@ def _reverse(op: Operation) -> str:
     return "{0}[" + ", ".join("::-1" if axis in axes else ":" for axis in range(op.result.type.rank)) + "]"
 
 
-def _pad_into(op: Operation) -> str | None:
-    """Zeros, and the operand between them; None where elements are cut off."""
+def pad_around(op: Operation) -> str | None:
+    """The code that puts the operand among the zeros of ``{out}``; None where elements are cut off."""
     a, shape = op.attributes, op.operands[0].type.shape
     if min((*a["low"], *a["high"], *a["interior"]), default=0) < 0 or not op.operands[0].type.size:
         return None
@@ -193,7 +193,12 @@ def _pad_into(op: Operation) -> str | None:
     for low, gap, size, whole in zip(a["low"], a["interior"], shape, op.result.type.shape, strict=True):
         stop = low + (size - 1) * (gap + 1) + 1
         parts.append(":" if size == whole else f"{low}:{stop}" + (f":{gap + 1}" if gap else ""))
-    return f"{{out}}.fill(0); {{out}}[{', '.join(parts)}] = {{0}}" if parts else None
+    return f"{{out}}[{', '.join(parts)}] = {{0}}" if parts else None
+
+
+def _pad_into(op: Operation) -> str | None:
+    around = pad_around(op)
+    return around and f"{{out}}.fill(0); {around}"
 
 
 def _concatenate(op: Operation) -> str:
