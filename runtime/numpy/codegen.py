@@ -33,9 +33,10 @@ DELETE_FROM: Final = 1 << 16
 THREADED_FROM: Final = 1 << 14
 _PLAIN: Final = Lowering()
 #: What every program may name; functions without NumPy's name in front, which would be looked up at each call.
-_GLOBALS: Final = {
+_GLOBALS: Final[dict[str, Any]] = {
     **{name: value for name, value in vars(np).items() if isinstance(value, np.ufunc)},
-    **{each.__name__: each for each in (np.concatenate, np.where, np.zeros, select, sine, cosine, sines)},
+    **{name: getattr(np, name) for name in ("concatenate", "where", "zeros")},
+    **{function.__name__: function for function in (select, sine, cosine, sines)},
     "np": np,
     "bfloat16": bfloat16.type,
 }

@@ -16,7 +16,7 @@ from ...ir.types import TensorType
 from ...ops.contraction import PRODUCTS
 from ...ops.control import SCAN, Loop
 from ...passes.lower.arena import Lifetime, assign
-from ...passes.lower.memory import VIEWS, Buffers, last_reads, roots
+from ...passes.lower.memory import VIEWS, Buffers, roots
 from .codegen import Codegen
 from .control import CONTROL, bind_results
 from .table import dot_into, dtype_text
@@ -53,6 +53,11 @@ class Step(Codegen):
         self._own: set[Value] = set()
         #: Fixed values whose elements lie in order, without gaps.
         self._dense: set[Value] = set()
+        #: When operations run, and the last one that reads a value or what shows it.
+        self._order = {op: step for step, op in enumerate(self.graph)}
+        self._last_read: dict[Value, int] = {}
+        for op, step in self._order.items():
+            self._last_read.update(dict.fromkeys(roots(op.operands), step))
         #: The memory that a value is written to.
         self._targets: dict[Value, str] = {}
         #: Values that are computed where a concatenation has them: that, and where they begin in it.
@@ -111,11 +116,8 @@ class Step(Codegen):
         if self.graph.outputs.count(following) > 1 or value in self.nexts:
             return False
         op = following.owner
-        reads = [each for each in self.graph if value in roots(each.operands)]
-        order = {each: step for step, each in enumerate(self.graph)}
-        if not reads or order[reads[-1]] < order[op]:
-            return True
-        return reads[-1] is op and self._is_in_place(op, value)
+        read, written = self._last_read.get(value, -1), self._order[op]
+        return read < written or (read == written and self._is_in_place(op, value))
 
     def _is_in_place(self, op: Operation, value: Value) -> bool:
         """Whether an operation may write over its operand: it takes each element from where it puts it."""
@@ -170,11 +172,10 @@ class Step(Codegen):
 
         buffers = Buffers(self.graph, wanted)
         lifetimes = list(buffers.lifetimes)
-        order = {op: step for step, op in enumerate(self.graph)}
         for part, (whole, _) in parts.items():
             number = buffers.number[whole]
             own = lifetimes[number]
-            lifetimes[number] = Lifetime(min(own.first, order[part.owner]), own.last, own.nbytes)
+            lifetimes[number] = Lifetime(min(own.first, self._order[part.owner]), own.last, own.nbytes)
         offsets, nbytes = assign(lifetimes)
         if not nbytes:
             return
@@ -192,13 +193,13 @@ class Step(Codegen):
 
     def _find_parts(self, seen: set[Value]) -> Iterator[tuple[Value, tuple[Value, int]]]:
         """Values that are computed where a concatenation, their last reader, has them; that, and the place in it."""
-        last = last_reads(self.graph)
+        kept = seen | roots(self.stacked)
         found: set[Value] = set()  # and the concatenations that they are in, which have buffers of their own
-        for step, op in enumerate(self.graph):
+        for op, step in self._order.items():
             if op.name != "tensor.concatenate" or op.result in seen or op.result in self._targets:
                 continue
             for value, begin in _operands_of(op):
-                taken = value in found or value in seen or value in self._targets or last[value] > step
+                taken = value in found or value in kept or value in self._targets or self._last_read[value] > step
                 # A product is written to memory without gaps.
                 placed = value.owner.name not in PRODUCTS or op.attributes["axis"] == 0
                 if not taken and placed and self._is_writable(value):

@@ -184,7 +184,7 @@ def _check_a_loop(seed):
     for _ in range(2):  # nothing that was written into the first results may be in the second
         found = program.run(*given)
         for each, wanted in zip(found, expected, strict=True):
-            assert np.shape(each) == wanted.shape
+            assert (np.shape(each), each.dtype) == (wanted.shape, wanted.dtype)
             np.testing.assert_allclose(each, wanted, rtol=1e-9, atol=1e-9, err_msg=f"seed {seed}\n{program.source}")
         arrays = [*given, *(each for each in found if np.ndim(each))]
         for index, each in enumerate(arrays):
