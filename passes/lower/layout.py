@@ -105,8 +105,8 @@ class _Moved:
             self._mapping[op.result] = self._transposed(result, self.order(op.result), op.location)
 
     def _reads_long_rows(self, op: Operation) -> bool:
-        """Whether a product takes long rows of an operand of the kernel: BLAS needs half the time for a result of short rows
-        beside one of short columns."""
+        """Whether a product takes long rows of an operand of the kernel: BLAS needs half the time for a result of
+        short rows beside one of short columns."""
         if op.name != "tensor.contract" or self.axes[op.result] != 0:
             return False
         return any(

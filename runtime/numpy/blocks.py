@@ -22,6 +22,7 @@ from .codegen import Codegen
 from .control import CONTROL
 from .pool import ROW
 from .sines import pair_up
+from .sums import join_products, template_of_sum
 from .table import dtype_text, into_ufunc, template_of
 
 #: A row is repeated before the loop over blocks where as many operations read it, those of all blocks counted.
@@ -91,6 +92,7 @@ class Block(Codegen):
         self.points = points
         self.cut = fused.extent / points
         self.nbytes = 0
+        join_products(self.graph)
         #: Values that the kernel returns, by the number of the result.
         self._outputs = {value: index for index, value in enumerate(self.graph.outputs)}
         for index, (value, axis) in enumerate(zip(self.graph.inputs, fused.axes, strict=True)):
@@ -176,12 +178,24 @@ class Block(Codegen):
     def _into(self, op: Operation) -> str | None:
         if self._is_packed(op):
             return f"{{out}}[...] = {template_of(op)}"
+        text = template_of_sum(op, self._ones)
+        if text is not None:
+            return f"{text[:-1]}, {{out}})" if op.result.type.rank else None
         text = super()._into(op)
         if text is not None and op.name in PRODUCTS:
             for index, value in enumerate(op.operands):
                 if value in self._whole and min(value.type.shape) > 1 and max(value.type.shape) <= SMALL:
                     text = text.replace(f"{{{index}}}.T", self._turned(value))
         return text
+
+    def _template(self, op: Operation) -> str | None:
+        return template_of_sum(op, self._ones) or super()._template(op)
+
+    def _ones(self, count: int, dtype: np.dtype[Any]) -> str:
+        """The name of an array of ones."""
+        name = f"ones_{count}_{dtype.name}"
+        self.namespace.setdefault(name, np.ones(count, dtype))
+        return name
 
     def _turned(self, value: Value) -> str:
         """The name of a small matrix that is brought into transposed order before the loop."""

@@ -23,6 +23,8 @@ from ..support import Support, SupportTable
 from .control import CONTROL
 
 Ints = tuple[int, ...]
+#: Elements in a row from which on BLAS's scalar product pays for its call.
+LONG_ROW: Final = 32
 
 #: Text with ``{0}``, ``{1}``, ... for operands, or what gives it (None: use the reference meaning).
 Template = str | Callable[[Operation], str | None] | None
@@ -250,6 +252,8 @@ def _arranged(operand: str, labels: str, order: str) -> str:
 def _contract(op: Operation) -> str | None:
     factors = _factors(op)
     if factors is None:
+        if _is_by_rows(op):
+            return "vecdot({0}, {1})"
         return _flat(op) or (" * ".join(_outer(op) or ()) or None)
     first, second, order = factors
     dot = _dot(op)
@@ -314,6 +318,8 @@ def _outer(op: Operation) -> tuple[str, str] | None:
 
 def _contract_into(op: Operation) -> str | None:
     factors = _factors(op)
+    if factors is None and _is_by_rows(op):
+        return "vecdot({0}, {1}, {out})"
     if factors is None:
         outer = _outer(op)
         return into_ufunc(np.multiply, *outer, out="{out}") if outer else None
@@ -325,6 +331,14 @@ def _contract_into(op: Operation) -> str | None:
         target += f".transpose({tuple(order.index(axis) for axis in range(len(order)))})"
     function = "multiply" if _is_outer(op) else "matmul"
     return f"{function}({first}, {second}, {target})"
+
+
+def _is_by_rows(op: Operation) -> bool:
+    """Whether a product is the scalar products of rows with rows, long enough for BLAS to be faster than einsum."""
+    labels, x = parse_spec(op.attributes["spec"]), op.operands[0].type
+    if labels.x != labels.y or labels.x != labels.out + labels.x[-1:] or x.shape[-1] < LONG_ROW:
+        return False
+    return x.dtype in (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def _is_outer(op: Operation) -> bool:
