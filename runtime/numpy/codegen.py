@@ -86,9 +86,11 @@ class Codegen:
 
     @property
     def calls_blas(self) -> bool:
-        """Whether the program has a product for which BLAS takes several threads."""
+        """Whether the program has a product for which BLAS takes several threads; kernels' sums are products."""
         graphs = [self.graph, *(self.module[name] for name in self.functions), *self.bodies]
         regions = [region for graph in graphs for op in graph for region in op.regions]
+        if any(op.name == "tensor.reduce_sum" for region in regions for op in region):
+            return True
         return any(multiply_adds(op) >= THREADED_FROM for graph in (*graphs, *regions) for op in graph)
 
     def inner(self, name: str) -> str:
