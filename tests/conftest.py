@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from mixad import jit
 from mixad.passes.instruments import RoundtripEach, VerifyEach
-from mixad.runtime.compiler import Observer, add_observer
+from mixad.runtime.compiler import Observer, add_observer, observed
 
 # Kernels for GPUs are kept with what else is built, not among the user's own.
 os.environ.setdefault("MIXAD_CACHE_DIR", str(Path(__file__).parents[1] / "build" / "kernels"))
@@ -78,3 +79,21 @@ def peak_of():
         return found[0]
 
     return peak
+
+
+@pytest.fixture
+def source_of():
+    """Gives what a compiled function returns, and the source that was generated for it."""
+
+    def compiled(function, *arguments):
+        sources = []
+
+        class Sources(Observer):
+            def finish(self, module, programs, log):
+                sources.extend(program.source for program in programs.values())
+
+        with observed(Sources):
+            found = jit(function)(*arguments)
+        return found, sources[-1]
+
+    return compiled

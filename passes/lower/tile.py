@@ -21,7 +21,8 @@ class Tile(Pass):
     A block's values have at least ``least`` elements on average, since each call has its cost, and at most ``most``.
     Blocks that do not lie in one piece have rows of at least ``contiguous`` elements. A kernel of nothing but products
     has ``products`` blocks.
-    A kernel that computes fewer than ``serial`` elements, all its values together, is one chunk.
+    A kernel that computes fewer than ``serial`` elements, all its values together, is one chunk, others have at least
+    ``parts`` blocks, for threads, where blocks of ``least`` elements allow it.
     The dimension is cut into at most ``chunks`` chunks, so many that their sums need at most ``sums`` bytes. None of
     this depends on the number of threads, so sums do not either.
     """
@@ -32,6 +33,7 @@ class Tile(Pass):
     chunks: int = 16
     contiguous: int = 256
     products: int = 8
+    parts: int = 4
     serial: int = 262_144
     sums: int = 33_554_432
 
@@ -51,7 +53,10 @@ class Tile(Pass):
         extent = fused.extent
         elements, mean, work, live = _footprint(fused.region, axes, extent)
         rows = int(self.cache / live) if live else extent
-        rows = max(min(rows, int(self.most / elements)), int(self.least / mean), self.contiguous // _run(axes), 1)
+        fewest = max(int(self.least / mean), self.contiguous // _run(axes), 1)
+        rows = max(min(rows, int(self.most / elements)), fewest)
+        if work * extent >= self.serial:
+            rows = min(rows, max(-(-extent // self.parts), fewest))
         if mean * extent <= 2 * self.least:
             rows = extent
         if all(each.name in PRODUCTS for each in fused.region):

@@ -167,7 +167,7 @@ class Block(Codegen):
         source, result = op.operands[0], op.result
         if source not in self._whole or not 1 < source.type.size < result.type.size or result.type.shape[-1] >= ROW:
             return False
-        blocks = min(self.fused.chunk, self.fused.extent) // self.points
+        blocks = self.fused.chunk // self.points if self.points == self.fused.block else 1
         readers = sum(user.definition.rules.cls.elementwise for user, _ in self.graph.uses(result))
         return int(readers * blocks) >= READERS
 

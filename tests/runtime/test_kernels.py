@@ -8,7 +8,6 @@ import threading
 import mixad as mx
 import numpy as np
 import pytest
-from mixad.runtime.compiler import Observer, observed
 from mixad.runtime.numpy import pool
 from mixad.runtime.numpy.pool import Kernel
 
@@ -155,22 +154,9 @@ def test_nan_infinity_and_signed_zero_pass_through_blocks():
         np.testing.assert_array_equal(each, other)
 
 
-def source_of(function, *arguments):
-    """The function's results, and the Python that was generated for it."""
-    sources = []
-
-    class Sources(Observer):
-        def finish(self, module, programs, log):
-            sources.extend(program.source for program in programs.values())
-
-    with observed(Sources):
-        found = mx.jit(function)(*arguments)
-    return found, "".join(sources)
-
-
 @pytest.mark.parametrize("width", [1, 3, 32, 600])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rows_that_every_block_repeats(width, dtype):
+def test_rows_that_every_block_repeats(width, dtype, source_of):
     """A row that is read often is repeated once, where rows are short; results are what they would be otherwise."""
     x, row = rng.standard_normal((20_011, width)).astype(dtype), rng.standard_normal(width).astype(dtype)
     f = lambda x, row: np.tanh(x * row) * row + np.tanh(x + row) / (1 + row * row)  # noqa: E731
@@ -179,7 +165,7 @@ def test_rows_that_every_block_repeats(width, dtype):
     assert ("w0[...] = " in source) == (width == 32)
 
 
-def test_small_matrices_are_transposed_once():
+def test_small_matrices_are_transposed_once(source_of):
     weights = [rng.standard_normal((17, 17)) / 4 for _ in range(2)]
     x = rng.standard_normal((3001, 17))
     f = lambda weights, x: np.sum(np.tanh(np.tanh(x @ weights[0]) @ weights[1]))  # noqa: E731

@@ -3,7 +3,6 @@
 import mixad as mx
 import numpy as np
 import pytest
-from mixad.runtime.compiler import Observer, observed
 from mixad.runtime.numpy.sums import LONGEST
 from threadpoolctl import threadpool_limits
 
@@ -22,18 +21,6 @@ CASES = [
     ((40, LONGEST + 1), 1),
     ((70_000,), 0),
 ]
-
-
-def source_of(function, *arguments):
-    sources = []
-
-    class Sources(Observer):
-        def finish(self, module, programs, log):
-            sources.extend(program.source for program in programs.values())
-
-    with observed(Sources):
-        found = mx.jit(function)(*arguments)
-    return found, "".join(sources)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -68,7 +55,7 @@ def test_what_is_not_finite_stays_in_its_row():
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
-def test_a_sum_of_products_makes_no_array_of_them():
+def test_a_sum_of_products_makes_no_array_of_them(source_of):
     x, y = rng.standard_normal((2, 9000, 40))
     found, source = source_of(lambda x, y: np.sum(np.exp(x) * np.exp(y), 1), x, y)
     np.testing.assert_allclose(found, np.sum(np.exp(x + y), 1))
