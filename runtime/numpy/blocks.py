@@ -167,7 +167,9 @@ class Block(Codegen):
         source, result = op.operands[0], op.result
         if source not in self._whole or not 1 < source.type.size < result.type.size or result.type.shape[-1] >= ROW:
             return False
-        blocks = self.fused.chunk // self.points if self.points == self.fused.block else 1
+        if self.points != self.fused.block:
+            return False  # what is left behind whole blocks
+        blocks = self.fused.chunk // self.points
         readers = sum(user.definition.rules.cls.elementwise for user, _ in self.graph.uses(result))
         return int(readers * blocks) >= READERS
 
