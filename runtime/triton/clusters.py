@@ -17,7 +17,7 @@ from typing import Final
 from ...ir.graph import Graph, Operation, Value
 from ...ir.types import FLOATING
 from ...ops.contraction import Labels, parse_spec
-from .expressions import EXPRESSIONS, TRITON_NAMES
+from .expressions import EXPRESSIONS, LONG, TRITON_NAMES
 from .points import VIEWS, Coord, Point, Shape, domain_point, reshaped, through
 
 #: Operations that readers read through.
@@ -39,6 +39,8 @@ CHEAP: Final = frozenset(
 #: A kernel has at most so many operations and reads and writes at most so many arrays.
 MOST_OPERATIONS: Final = 96
 MOST_POINTERS: Final = 32
+#: At most so many functions that are long themselves: a kernel's threads compute them for one element each.
+MOST_LONG: Final = 4
 #: A value that readers would have to compute from so many parts is stored instead.
 MOST_PARTS: Final = 8
 #: How many clusters back an operation looks for one to join.
@@ -93,6 +95,12 @@ class Cluster:
         flat = Coord("xindex", frozenset({"x"}))
         point = domain_point(tuple(self.shape[axis] for axis in kept), names, ["x"] * len(kept), flat)
         return point if shape is None else reshaped(point, shape)
+
+    @property
+    def long(self) -> int:
+        """Operations whose code is long. They are computed neither for a reduction nor behind one, whose tiles have
+        several elements a thread."""
+        return sum(op.name in LONG for op in self.operations)
 
     @property
     def rows(self) -> int:
@@ -251,6 +259,9 @@ class Clusters:
         shape = op.result.type.shape
         latest = self._latest(op)
         for cluster in self._candidates(latest):
+            full = cluster.long >= MOST_LONG or cluster.axes is not None or cluster.tiled is not None
+            if op.name in LONG and full:
+                continue
             for point in _roles(cluster, shape):
                 reads = self._fits(cluster, op, self._points(op, point))
                 if reads is not None and self._join(cluster, op, point, reads):
@@ -286,7 +297,7 @@ class Clusters:
 
     def _open(self, cluster: Cluster, shape: Shape, axes: tuple[int, ...]) -> Cluster | None:
         """The cluster as one over ``shape`` that reduces ``axes``, if it can be."""
-        if cluster.tiled is not None or math.prod(cluster.shape) != math.prod(shape):
+        if cluster.tiled is not None or cluster.long or math.prod(cluster.shape) != math.prod(shape):
             return None
         if cluster.axes is not None:
             return cluster if (cluster.shape, cluster.axes) == (shape, axes) else None

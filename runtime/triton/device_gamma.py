@@ -124,7 +124,7 @@ def beta_of(p, q, logarithm: tl.constexpr):
     above, below = mixed & (y > 0.0) & (total > 0.0), mixed & (y > 0.0) & (total <= 0.0)
     sine = sine_of_pi(tl.where(mixed, x, 0.5))
     other = sine_of_pi(tl.where(both, y, 0.5))
-    sum_sine = sine_of_pi(tl.where(both | below, total, 0.5))
+    sum_sine = sine_of_sum(tl.where(both | below, x, 0.5), tl.where(both | below, y, 0.0))
     a = tl.where(both | above, 1.0 - x, tl.where(below | whole, 1.0 - total, tl.where(positive, x, 1.0)))
     b = tl.where(both, 1.0 - y, tl.where(above, total, tl.where(below | whole | positive, y, 1.0)))
     powers, factor = beta_parts(a, b)

@@ -76,8 +76,11 @@ def expn(x, n: tl.constexpr, digamma_of_n: tl.constexpr):
             total = total - power / (k - n + 1.0)
         power = power * -y / (k + 1.0)
     found = tl.where(x < 1.0, total, libdevice.exp(-x) * exponential_fraction(n, x))
-    at_zero = float("inf") if n == 1 else 1.0 / (n - 1.0)
-    found = tl.where(x == 0.0, at_zero, tl.where(x == float("inf"), 0.0, found))
+    found = tl.where(x == float("inf"), 0.0, found)
+    if n == 1:
+        found = tl.where(x == 0.0, float("inf"), found)
+    else:
+        found = tl.where(x == 0.0, 1.0 / (n - 1.0), found)
     return tl.where(x >= 0.0, found, float("nan"))
 
 

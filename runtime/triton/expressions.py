@@ -177,6 +177,38 @@ def _gcd(op: Operation, names: Sequence[str], kind: str) -> str:
     return f"greatest_common_divisor({names[0]}, {names[1]}, {_DIVISIONS[8 * op.result.type.dtype.itemsize]})"
 
 
+#: Functions of hundreds of lines, with loops.
+_LONG_ROWS: Final[dict[str, Row]] = {
+    "tensor.beta": _special("beta_of", "False"),
+    "tensor.lbeta": _special("beta_of", "True"),
+    "tensor.poch": _special("poch"),
+    "tensor.zeta": _special("zeta"),
+    "tensor.gammainc": _special("gamma_incomplete", "False"),
+    "tensor.gammaincc": _special("gamma_incomplete", "True"),
+    "tensor.betainc": _special("beta_incomplete", "False"),
+    "tensor.betaincc": _special("beta_incomplete", "True"),
+    "tensor.expi": _special("expi"),
+    "tensor.expn": _expn,
+    "tensor.dawsn": _special("dawsn"),
+    "tensor.sine_integral": _special("sine_integral"),
+    "tensor.cosine_integral": _special("cosine_integral"),
+    "tensor.fresnel_sine": _special("fresnel_sine"),
+    "tensor.fresnel_cosine": _special("fresnel_cosine"),
+    "tensor.spence": _special("spence"),
+    "tensor.ellipk": _special("ellipk"),
+    "tensor.ellipe": _special("ellipe"),
+    "tensor.bessel_j": _special("bessel_j"),
+    "tensor.bessel_y": _special("bessel_y"),
+    "tensor.bessel_i": _special("bessel_i", "False"),
+    "tensor.bessel_ie": _special("bessel_i", "True"),
+    "tensor.bessel_k": _special("bessel_k", "False"),
+    "tensor.bessel_ke": _special("bessel_k", "True"),
+    "tensor.hyp0f1": _special("hyp0f1"),
+    "tensor.hyp1f1": _special("hyp1f1"),
+    "tensor.hyp2f1": _special("hyp2f1"),
+}
+LONG: Final = frozenset(_LONG_ROWS)
+
 EXPRESSIONS: Final[dict[str, Row]] = {
     "tensor.neg": _by_kind("{0} * -1.0", "-{0}"),  # Triton's own is 0 - x, which loses the sign of zero
     "tensor.sign": _by_kind(
@@ -249,33 +281,7 @@ EXPRESSIONS: Final[dict[str, Row]] = {
     "tensor.lgamma": _library("lgamma"),
     "tensor.gamma": _library("tgamma"),
     "tensor.polygamma": _polygamma,
-    "tensor.beta": _special("beta_of", "False"),
-    "tensor.lbeta": _special("beta_of", "True"),
-    "tensor.poch": _special("poch"),
-    "tensor.zeta": _special("zeta"),
-    "tensor.gammainc": _special("gamma_incomplete", "False"),
-    "tensor.gammaincc": _special("gamma_incomplete", "True"),
-    "tensor.betainc": _special("beta_incomplete", "False"),
-    "tensor.betaincc": _special("beta_incomplete", "True"),
-    "tensor.expi": _special("expi"),
-    "tensor.expn": _expn,
-    "tensor.dawsn": _special("dawsn"),
-    "tensor.sine_integral": _special("sine_integral"),
-    "tensor.cosine_integral": _special("cosine_integral"),
-    "tensor.fresnel_sine": _special("fresnel_sine"),
-    "tensor.fresnel_cosine": _special("fresnel_cosine"),
-    "tensor.spence": _special("spence"),
-    "tensor.ellipk": _special("ellipk"),
-    "tensor.ellipe": _special("ellipe"),
-    "tensor.bessel_j": _special("bessel_j"),
-    "tensor.bessel_y": _special("bessel_y"),
-    "tensor.bessel_i": _special("bessel_i", "False"),
-    "tensor.bessel_ie": _special("bessel_i", "True"),
-    "tensor.bessel_k": _special("bessel_k", "False"),
-    "tensor.bessel_ke": _special("bessel_k", "True"),
-    "tensor.hyp0f1": _special("hyp0f1"),
-    "tensor.hyp1f1": _special("hyp1f1"),
-    "tensor.hyp2f1": _special("hyp2f1"),
+    **_LONG_ROWS,
 }
 
 

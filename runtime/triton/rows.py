@@ -69,6 +69,9 @@ class Rows(Body):
         return PERSISTENT_TWICE if depth > 1 or again else PERSISTENT
 
     def _blocks(self) -> tuple[int, int, int]:
+        if self.cluster.long:  # one element a thread: more are so many copies of long code
+            xblock = min(256, power_of_two(self.xnumel))
+            return xblock, 1, max(xblock // 32, 1)
         if self.cluster.axes is None:
             xblock = min(max(power_of_two(self.xnumel // 128), 256), 1024, power_of_two(self.xnumel))
             return xblock, 1, min(max(xblock // 256, 1), 8)
