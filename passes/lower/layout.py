@@ -20,6 +20,8 @@ from ..manager import Pass, PassLog, register_pass
 from .iteration import walked
 
 Order = tuple[int, ...]
+#: Elements in rows of an operand that a product reads where they lie.
+LONG: Final = 64
 
 
 @register_pass("layout")
@@ -62,8 +64,10 @@ class _Moved:
         self.axes = walked(fused.region, fused.axes, fused.results)
         self.region = Graph(fused.region.name)
         self._mapping: dict[Value, Value] = {}
+        #: The kernel's operands as they are.
+        self._own: dict[Value, Value] = {}
         for value in fused.region.inputs:
-            argument = self.region.add_input(value.type, value.name)
+            argument = self._own[value] = self.region.add_input(value.type, value.name)
             self._mapping[value] = self._transposed(argument, self.order(value), value.owner.location)
         for op in fused.region:
             self._copy(op)
@@ -90,15 +94,25 @@ class _Moved:
             self._emit(op, op.attributes)
         elif op.name == "tensor.broadcast_in_dim":
             self._broadcast(op)
-        elif rule is not None:
+        elif rule is not None and not self._reads_long_rows(op):
             self._emit(op, {**op.attributes, **rule(self, op)})
         else:  # as it was, between transpositions
             operands = [
-                self._transposed(self._mapping[value], _inverse(self.order(value)), op.location)
+                self._own.get(value) or self._transposed(self._mapping[value], _inverse(self.order(value)), op.location)
                 for value in op.operands
             ]
             result = self._insert(op.name, operands, op.attributes, op.location)
             self._mapping[op.result] = self._transposed(result, self.order(op.result), op.location)
+
+    def _reads_long_rows(self, op: Operation) -> bool:
+        """Whether a product takes long rows of an operand of the kernel: BLAS needs half the time for a result of
+        short rows beside one of short columns."""
+        if op.name != "tensor.contract" or self.axes[op.result] != 0:
+            return False
+        return any(
+            value in self._own and self.axes[value] == 0 and value.type.size >= LONG * value.type.shape[0]
+            for value in op.operands
+        )
 
     def _broadcast(self, op: Operation) -> None:
         """``dims`` increase: an operand that has one element where the dimension is follows the result's order."""

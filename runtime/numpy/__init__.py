@@ -21,7 +21,7 @@ from . import remat as _remat  # noqa: F401  a pass
 from .arenas import memory
 from .bufferize import ARENA, HEAP, LOWERING
 from .codegen import Codegen
-from .pool import Kernel, one_blas_thread
+from .pool import ROW, Kernel, one_blas_thread
 from .table import support_table
 
 
@@ -60,7 +60,7 @@ class NumPyBackend:
         arena: int = attributes.get(ARENA, 0)
         scratch = max((kernel.working_memory() for kernel in kernels), default=0)
         nbytes = arena + attributes.get(HEAP, 0) + scratch
-        run = _prepared(namespace["program"], codegen.calls_blas, arena)
+        run = _prepared(namespace["program"], codegen.calls_blas, arena, bool(kernels))
         return Program(run, source, self.name, nbytes)
 
 
@@ -69,24 +69,27 @@ def _support_of(operations: int) -> SupportTable:
     return support_table()
 
 
-def _prepared(function: Callable[..., Any], calls_blas: bool, arena: int) -> Callable[..., Any]:
+def _prepared(function: Callable[..., Any], calls_blas: bool, arena: int, kernels: bool) -> Callable[..., Any]:
     """Run ``function`` without NumPy's floating-point warnings: a derivative passes through infinities that
     the function itself does not show. Where it wants one, it gets an arena; BLAS is held to one thread where it would
-    take several."""
+    take several, and NumPy's buffers are short where there are kernels (the end of `errstate` undoes that)."""
     errstate = np.errstate
+    held = one_blas_thread if calls_blas else nullcontext()
 
     def run(*arrays: Any) -> Any:
         with errstate(all="ignore"):
             return function(*arrays)
 
     def run_large(*arrays: Any) -> Any:
-        with errstate(all="ignore"), one_blas_thread() if calls_blas else nullcontext():
+        with errstate(all="ignore"), held:
+            if kernels:
+                np.setbufsize(ROW)
             if not arena:
                 return function(*arrays)
             with memory(arena) as lent:
                 return function(lent, *arrays)
 
-    return run_large if calls_blas or arena else run
+    return run_large if calls_blas or arena or kernels else run
 
 
 NUMPY = NumPyBackend()

@@ -23,6 +23,7 @@ from ...passes.lower.memory import VIEWS
 from .bufferize import offsets_of
 from .control import CONTROL
 from .selection import select
+from .sines import by_tangent, cosine, sine, sines
 from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
@@ -31,7 +32,14 @@ DELETE_FROM: Final = 1 << 16
 THREADED_FROM: Final = 1 << 14
 _PLAIN: Final = Lowering()
 #: What every program may name.
-_GLOBALS: Final = {"np": np, "bfloat16": bfloat16.type, "select": select}
+_GLOBALS: Final = {
+    "np": np,
+    "bfloat16": bfloat16.type,
+    "select": select,
+    "sine": sine,
+    "cosine": cosine,
+    "sines": sines,
+}
 
 
 class Codegen:
@@ -41,6 +49,8 @@ class Codegen:
         self.graph = graph
         self.module = module
         self.annotate = annotate
+        #: How many times as large the values are of which this is a part.
+        self.cut = 1.0
         #: Shared by all functions of a program: globals, the sources written, Python names by function.
         self.namespace: dict[str, Any] = dict(_GLOBALS) if outer is None else outer.namespace
         self.sources: list[str] = [] if outer is None else outer.sources
@@ -191,12 +201,8 @@ class Codegen:
             self.names[op.result] = self.bind("c", dense.expand())
 
     def _broadcast(self, op: Operation) -> None:
-        x, shape, dims = op.operands[0], op.result.type.shape, op.attributes["dims"]
-        kept = [x.type.shape[dims.index(axis)] if axis in dims else 1 for axis in range(len(shape))]
-        while kept and kept[0] == 1:
-            del kept[0]
-        source, natural = self.full(x), tuple(kept)
-        expression = source if natural == x.type.shape else f"{source}.reshape({natural})"
+        x = op.operands[0]
+        expression, natural = self._unrepeated(op)
         if natural != x.type.shape:
             name = self.fresh()
             self.lines.append(f"{name} = {expression}")
@@ -204,10 +210,20 @@ class Codegen:
         self.compact[op.result] = (expression, natural)
         self._storage[op.result] = self._root(x)
 
+    def _unrepeated(self, op: Operation) -> tuple[str, tuple[int, ...]]:
+        """What NumPy broadcasts to the result of a broadcast, and its shape."""
+        x, dims = op.operands[0], op.attributes["dims"]
+        kept = [x.type.shape[dims.index(axis)] if axis in dims else 1 for axis in range(op.result.type.rank)]
+        while kept and kept[0] == 1:
+            del kept[0]
+        natural = tuple(kept)
+        source = self.full(x)
+        return source if natural == x.type.shape else f"{source}.reshape({natural})", natural
+
     def _general(self, op: Operation) -> None:
         into = self._into(op)
         target = None if into is None else self._target(op.result)
-        template = template_of(op) if into is None or target is None else into
+        template = self._template(op) if into is None or target is None else into
         if template is not None and op.definition.rules.cls.elementwise:
             operands = self._broadcasting(op)
         else:
@@ -233,8 +249,16 @@ class Codegen:
             kernel = functools.partial(kernel, **op.attributes)
         return f"{self.bind(f'{op.definition.mnemonic}_', kernel)}({', '.join(operands)})"
 
+    def _template(self, op: Operation) -> str | None:
+        """The code of an operation; None where a function has to be called."""
+        function = by_tangent(op, self.cut)
+        return f"{function}({{0}})" if function else template_of(op)
+
     def _into(self, op: Operation) -> str | None:
         """The code of an operation that writes to memory which is there."""
+        function = by_tangent(op, self.cut)
+        if function:
+            return f"{function}({{0}}, {{out}})"
         return into_of(op) if len(op.results) == 1 else None
 
     def _target(self, value: Value) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,10 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from .arenas import memory
 
 VARIABLE: Final = "MIXAD_NUM_THREADS"
+#: Elements of NumPy's buffers while programs with kernels run. NumPy copies operands that broadcast, or do not lie in
+#: one piece, to buffers where these hold more than one row, which takes three times as long as the loop over rows
+#: of this length.
+ROW: Final = 512
 #: Called with the number of a chunk, its first point and the one behind its last, scratch memory, and the arrays.
 Chunk = Callable[..., None]
 
@@ -45,24 +49,65 @@ def _blas() -> list[Any]:
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread: kernels have threads of their own, and no product then depends on how many there are."""
-    before = [(each, each.get_num_threads()) for each in _blas()]
-    held = [(each, count) for each, count in before if count != 1]
-    for each, _ in held:
-        each.set_num_threads(1)
-    try:
-        yield
-    finally:
-        for each, count in held:
-            each.set_num_threads(count)
+class _OneBlasThread:
+    """Hold BLAS to one thread: kernels have threads of their own, and no product then depends on how many there are.
+
+    Most libraries' switch is the process's, so it is thrown back when the last of all threads that hold it lets go.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._before: list[tuple[Any, int]] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._holders:
+                self._before = [(each, each.get_num_threads()) for each in _blas()]
+            self._holders += 1
+            self.hold()
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._holders -= 1
+            if not self._holders:
+                self.let_go()
+
+    def hold(self) -> None:
+        """Where it is held at all: hold it in this thread too, if the library's switch is the thread's."""
+        for each, _ in self._before if self._holders else ():
+            if each.get_num_threads() != 1:
+                _set_threads(each, 1)
+
+    def let_go(self) -> None:
+        """Put back what was there."""
+        for each, count in self._before:
+            if count != 1:
+                _set_threads(each, count)
+
+    def forget(self) -> None:
+        """Let go for threads that are not there any more."""
+        if self._holders:
+            self.let_go()
+        self.__init__()  # type: ignore[misc]
+
+
+def _set_threads(library: Any, count: int) -> None:
+    """threadpoolctl 3.8 lets one thread only change OpenBLAS's number of threads and ignores all others, unless the
+    first one has given up. We have a lock of our own."""
+    getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
+    library.set_num_threads(count)
+    getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
+
+
+one_blas_thread: Final = _OneBlasThread()
 
 
 def _forget() -> None:
-    """A forked child has none of its parent's threads."""
+    """A forked child has none of its parent's threads, and none of them lets go of what it held."""
     _workers.cache_clear()
     threads.cache_clear()
+    one_blas_thread.forget()
 
 
 if hasattr(os, "register_at_fork"):
@@ -108,6 +153,8 @@ class Kernel:
 
     def _help(self, chunks: Any, arrays: tuple[Any, ...]) -> None:
         with np.errstate(all="ignore"):
+            np.setbufsize(ROW)
+            one_blas_thread.hold()
             self._work(chunks, arrays)
 
     def _work(self, chunks: Any, arrays: tuple[Any, ...]) -> None:

@@ -22,6 +22,8 @@ from ..support import Support, SupportTable
 from .control import CONTROL
 
 Ints = tuple[int, ...]
+#: Elements in a row from which on BLAS's scalar product pays for its call.
+LONG_ROW: Final = 32
 
 #: Text with ``{0}``, ``{1}``, ... for operands, or what gives it (None: use the reference meaning).
 Template = str | Callable[[Operation], str | None] | None
@@ -225,7 +227,7 @@ def _arranged(operand: str, labels: str, order: str) -> str:
 def _contract(op: Operation) -> str | None:
     factors = _factors(op)
     if factors is None:
-        return _outer(op)
+        return "np.vecdot({0}, {1})" if _is_by_rows(op) else _outer(op)
     first, second, order = factors
     # The method has half the overhead of the operator, which small products notice.
     ranks = sorted(value.type.rank for value in op.operands)
@@ -245,13 +247,31 @@ def _outer(op: Operation) -> str | None:
 
 def _contract_into(op: Operation) -> str | None:
     factors = _factors(op)
+    if factors is None and _is_by_rows(op):
+        return "np.vecdot({0}, {1}, out={out})"
     if factors is None or not op.result.type.rank:
         return None
     first, second, order = factors
     target = "{out}"
     if order != tuple(range(len(order))):
         target += f".transpose({tuple(order.index(axis) for axis in range(len(order)))})"
-    return f"np.matmul({first}, {second}, out={target})"
+    function = "multiply" if _is_outer(op) else "matmul"
+    return f"np.{function}({first}, {second}, out={target})"
+
+
+def _is_by_rows(op: Operation) -> bool:
+    """Whether a product is the scalar products of rows with rows, long enough for BLAS to be faster than einsum."""
+    labels, x = parse_spec(op.attributes["spec"]), op.operands[0].type
+    if labels.x != labels.y or labels.x != labels.out + labels.x[-1:] or x.shape[-1] < LONG_ROW:
+        return False
+    return x.dtype in (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _is_outer(op: Operation) -> bool:
+    """Whether a product of matrices sums over one term, which broadcasting does in half of BLAS's time."""
+    labels, (x, y) = parse_spec(op.attributes["spec"]), op.operands
+    inner = [labels.x.index(label) for label in labels.x if label in labels.y and label not in labels.out]
+    return min(x.type.rank, y.type.rank) >= 2 and all(x.type.shape[axis] == 1 for axis in inner)
 
 
 def dtype_text(dtype: np.dtype[Any]) -> str:

@@ -8,6 +8,7 @@ import threading
 import mixad as mx
 import numpy as np
 import pytest
+from mixad.runtime.compiler import Observer, observed
 from mixad.runtime.numpy import pool
 from mixad.runtime.numpy.pool import Kernel
 
@@ -152,3 +153,71 @@ def test_nan_infinity_and_signed_zero_pass_through_blocks():
         wanted = np.max(x), np.sum(np.abs(x) + x), x * 2 - x
     for each, other in zip(value, wanted, strict=True):
         np.testing.assert_array_equal(each, other)
+
+
+def source_of(function, *arguments):
+    """The function's results, and the Python that was generated for it."""
+    sources = []
+
+    class Sources(Observer):
+        def finish(self, module, programs, log):
+            sources.extend(program.source for program in programs.values())
+
+    with observed(Sources):
+        found = mx.jit(function)(*arguments)
+    return found, "".join(sources)
+
+
+@pytest.mark.parametrize("width", [1, 3, 32, 600])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_every_block_repeats(width, dtype):
+    """A row that is read often is repeated once, where rows are short; results are what they would be otherwise."""
+    x, row = rng.standard_normal((20_011, width)).astype(dtype), rng.standard_normal(width).astype(dtype)
+    f = lambda x, row: np.tanh(x * row) * row + np.tanh(x + row) / (1 + row * row)  # noqa: E731
+    found, source = source_of(f, x, row)
+    np.testing.assert_allclose(found, f(x, row), rtol=1e-5 if dtype is np.float32 else 1e-14)
+    assert ("w0[...] = " in source) == (width == 32)
+
+
+def test_small_matrices_are_transposed_once():
+    weights = [rng.standard_normal((17, 17)) / 4 for _ in range(2)]
+    x = rng.standard_normal((3001, 17))
+    f = lambda weights, x: np.sum(np.tanh(np.tanh(x @ weights[0]) @ weights[1]))  # noqa: E731
+    (first, second), source = source_of(mx.grad(f), weights, x)
+    inner = np.tanh(x @ weights[0])
+    outer = 1 - np.tanh(inner @ weights[1]) ** 2
+    np.testing.assert_allclose(second, inner.T @ outer, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(first, x.T @ (outer @ weights[1].T * (1 - inner**2)), rtol=1e-11, atol=1e-11)
+    assert "np.ascontiguousarray(" in source
+
+
+def test_numpys_buffers_are_the_callers_own():
+    before = np.getbufsize()
+    mx.jit(lambda x: np.tanh(x) * x)(rng.standard_normal(100_000))
+    assert np.getbufsize() == before
+
+
+def test_blas_has_its_threads_back_after_the_last_of_several_callers():
+    libraries = pool._blas()
+    before = [each.get_num_threads() for each in libraries]
+    inside, may_leave = threading.Barrier(3), threading.Event()
+    found = []
+
+    def hold():
+        with pool.one_blas_thread:
+            inside.wait(10)
+            found.append([each.get_num_threads() for each in libraries])
+            may_leave.wait(10)
+
+    callers = [threading.Thread(target=hold) for _ in range(2)]
+    for each in callers:
+        each.start()
+    inside.wait(10)
+    with pool.one_blas_thread:
+        pass
+    found.append([each.get_num_threads() for each in libraries])
+    may_leave.set()
+    for each in callers:
+        each.join()
+    assert found == [[1] * len(libraries)] * 3
+    assert [each.get_num_threads() for each in libraries] == before
