@@ -67,7 +67,8 @@ def _is_number(value: Value) -> bool:
 
 @dataclass(eq=False)
 class Cluster:
-    """One kernel to be. ``shape`` is its domain, ``axes`` what it reduces (None as long as it reduces nothing)."""
+    """One kernel to be. ``shape`` is its domain, ``axes`` what it reduces (None as long as it reduces nothing).
+    ``turned`` is an axis that its tiles are long in beside the last (see `turned.turned`)."""
 
     index: int
     shape: Shape
@@ -76,6 +77,7 @@ class Cluster:
     operations: list[Operation] = field(default_factory=list)
     members: dict[Value, Point] = field(default_factory=dict)
     inputs: set[Value] = field(default_factory=set)
+    turned: int | None = None
 
     def full_point(self, shape: Shape | None = None) -> Point:
         """The point of the domain, seen in another shape of as many elements."""
@@ -240,7 +242,7 @@ class Clusters:
         self.steps.append(cluster)
         return cluster
 
-    def _points(self, op: Operation, point: Point) -> list[Point | None]:
+    def points(self, op: Operation, point: Point) -> list[Point | None]:
         """Where a pointwise operation reads its operands."""
         if op.name in EXPRESSIONS:
             return [point] * len(op.operands)
@@ -263,12 +265,12 @@ class Clusters:
             if op.name in LONG and full:
                 continue
             for point in _roles(cluster, shape):
-                reads = self._fits(cluster, op, self._points(op, point))
+                reads = self._fits(cluster, op, self.points(op, point))
                 if reads is not None and self._join(cluster, op, point, reads):
                     return
         cluster = self._start(shape)
         point = cluster.full_point()
-        reads = self._fits(cluster, op, self._points(op, point))
+        reads = self._fits(cluster, op, self.points(op, point))
         assert reads is not None
         self._join(cluster, op, point, reads)
 
@@ -304,7 +306,7 @@ class Clusters:
         changed = Cluster(cluster.index, shape, axes, None, list(cluster.operations), {}, set(cluster.inputs))
         for op in cluster.operations:
             point = changed.full_point(op.result.type.shape)
-            if self._fits(changed, op, self._points(op, point)) is None:
+            if self._fits(changed, op, self.points(op, point)) is None:
                 return None
             changed.members[op.result] = point
         return changed

@@ -21,6 +21,7 @@ from .slots import Checks, Launch, Slot, Temporary
 from .small import is_small, merged
 from .table import CONTROL, SPECIAL
 from .tiled import Tiled
+from .turned import turned
 
 ALIGNMENT: Final = 256
 
@@ -166,7 +167,7 @@ class Planner:
                 if self.options.tune and len(launches) == 1:
                     launches = [dataclasses.replace(launches[0], others=writer.tuned_kernels())]
             else:
-                launches = Rows(clusters, step, self.checks, stores).write()
+                launches = Rows(clusters, turned(clusters, step), self.checks, stores).write()
             for launch in launches:
                 yield launch, launch.slots
         elif step.name in SPECIAL and has_numbers(step):

@@ -1,5 +1,6 @@
 """Kernels compile for GPUs that are not there, in processes of their own, and what they made is kept safely."""
 
+import re
 import threading
 
 import numpy as np
@@ -238,6 +239,20 @@ def test_the_kernels_of_every_operation_compile_for_hopper(dtype):
         kernels.update(dict.fromkeys(program.run.plan.kernels(), name))
     assert len(kernels) > (70 if dtype == np.float32 else 10)
     compile_kernels(list(kernels), HOPPER)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=str)
+def test_transposed_operands_are_read_and_results_written_in_whole_lines(dtype):
+    graph = Graph("f")
+    b, x, y = Builder(graph), *(graph.add_input(TensorType((256, 256), dtype)) for _ in "xy")
+    graph.set_outputs([b.add(b.transpose(x, permutation=(1, 0)), y)])
+    module = Module()
+    module.add(graph)
+    (binary,) = compile_kernels(list(compile_module(module, TRITON)["f"].run.plan.kernels()), HOPPER)
+    assert binary.metadata["shared"] == 32 * 32 * np.dtype(dtype).itemsize
+    vector = "v4.b32" if dtype is np.float32 else "v2.b64"
+    accesses = set(re.findall(r"(?:ld|st)\.global\.[.\w]+", binary.stages["ptx"]))
+    assert accesses == {f"ld.global.{vector}", f"st.global.{vector}"}
 
 
 def test_compiling_needs_no_more_processes_than_kernels(monkeypatch):
