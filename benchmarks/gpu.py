@@ -35,6 +35,8 @@ from .rows import ROWS, Row
 
 #: Bytes that are copied, and the size of matrices that are multiplied, to find what the GPU can do.
 COPIED, SQUARE = 1 << 30, 8_192
+#: For a first call: kernels by the hundred are compiled, in parallel.
+FIRST_SECONDS = 600.0
 Rates = dict[str, float]
 
 
@@ -157,7 +159,7 @@ def line(row: Row, peers: list[Library], seconds: float, rates: Rates) -> str:
     """Measure a row."""
     arguments, absent = row.arguments(), dict(row.absent)
     calls = {each.name: derivative(row, each, arguments) for each in [ON_GPU, *peers] if each.name not in absent}
-    samples = alternate(agreed(calls, row.tolerance, absent), seconds, rest=0.0)
+    samples = alternate(agreed(calls, row.tolerance, absent, FIRST_SECONDS), seconds, rest=0.0)
     if "mixad" not in samples:
         return f"mixad failed: {absent['mixad']}"
     own = samples.pop("mixad")

@@ -261,8 +261,7 @@ class Clusters:
         shape = op.result.type.shape
         latest = self._latest(op)
         for cluster in self._candidates(latest):
-            full = cluster.long >= MOST_LONG or cluster.axes is not None or cluster.tiled is not None
-            if op.name in LONG and full:
+            if op.name in LONG and (cluster.axes is not None or cluster.tiled is not None or cluster.long >= MOST_LONG):
                 continue
             for point in _roles(cluster, shape):
                 reads = self._fits(cluster, op, self.points(op, point))
