@@ -1,11 +1,12 @@
-"""Warm calls on a GPU: ``python -m benchmarks.gpu [--check] [--seconds S] [WORD ...]``.
+"""Warm calls on a GPU: ``python -m benchmarks.gpu [--check | --compile] [--seconds S] [WORD ...]``.
 
 The rows are those of `make bench`, at the sizes of a GPU (see `rows.sized`), beside torch.compile, PyTorch and JAX.
 Each library's arrays stand on the GPU, each waits for its result, and the results must agree. Behind mixad's time and
 its ratio to the others stand what its plan counts, the bytes that kernels read and write and the operations of
 products, as bandwidth and rate, and their shares of what this GPU was measured to do: copying memory, and PyTorch's
-products of matrices of the row's element type. ``--check`` runs the rows at tiny sizes in Triton's interpreter, and
-compares the numbers with NumPy's. A library that is not installed, or that fails, is left out, and why is printed.
+products of matrices of the row's element type. A library that is not installed, or that fails, is left out, and why is
+printed. ``--check`` runs the rows at tiny sizes in Triton's interpreter and compares the numbers with NumPy's;
+``--compile`` compiles their kernels, at the sizes of a GPU, for sm_90.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ import numpy as np
 from mixad.frontend.devices import missing_gpu
 from mixad.runtime.compiler import compile_module
 from mixad.runtime.triton import TRITON
+from mixad.runtime.triton.compiler import HOPPER, compile_kernels
 from mixad.runtime.triton.devices import device_of
-from mixad.runtime.triton.lowering import Work
+from mixad.runtime.triton.lowering import Plan, Work
 
 from .contest import agreed, check, derivative, flat
 from .paired import alternate, quartiles, ratio
@@ -135,11 +137,10 @@ def rates_of_device(budget: float) -> Rates:
     return found
 
 
-def work_of(row: Row, arguments: tuple[Any, ...]) -> Work | None:
-    """What the plan of a row's derivative counts."""
+def plan_of(row: Row, arguments: tuple[Any, ...]) -> Plan:
+    """The plan of a row's derivative."""
     module = mx.make_graph(row.derivative(MIXAD, row.function(MIXAD)))(*arguments)
-    program = compile_module(module, TRITON)[module.entry.name]
-    found: Work | None = program.run.plan.work  # type: ignore[attr-defined]
+    found: Plan = compile_module(module, TRITON)[module.entry.name].run.plan  # type: ignore[attr-defined]
     return found
 
 
@@ -168,7 +169,7 @@ def line(row: Row, peers: list[Library], seconds: float, rates: Rates) -> str:
     cells = [f"{quartiles(own).median * 1e3:9.3f} ms"]
     cells += [f"{name} {ratio(own, times).median:.2f}" for name, times in samples.items()]
     dtype = "float32" if "float32" in kinds else "float64"
-    cells += shares(work_of(row, arguments), dtype, quartiles(own).median, rates)
+    cells += shares(plan_of(row, arguments).work, dtype, quartiles(own).median, rates)
     return "   ".join([*cells, *(f"{name}: {why}" for name, why in absent.items())])
 
 
@@ -181,11 +182,24 @@ def check_rows(rows: list[Row]) -> None:
         arguments = row.arguments()
         found, wanted = (derivative(row, library, arguments)() for library in (ON_GPU, MIXAD))
         check(flat(found), flat(wanted), row.tolerance)
-        work = work_of(row, arguments)
+        work = plan_of(row, arguments).work
         counted = (
             "the host decides how much" if work is None else f"{work.nbytes:,} bytes, {work.operations:,} operations"
         )
         print(f"{row.label}: right ({counted})", flush=True)
+
+
+def compile_rows(rows: list[Row]) -> None:
+    """Compile the rows' kernels, at the sizes of a GPU, for one that is not there."""
+    for row in rows:
+        plan = plan_of(row, row.arguments())
+        kernels = list(dict.fromkeys(plan.kernels()))
+        shared = max(binary.metadata["shared"] for binary in compile_kernels(kernels, HOPPER))
+        print(
+            f"{row.label}: {len(kernels)} kernels for {HOPPER}, at most {shared:,} bytes of shared memory; "
+            f"{plan.depth_bytes / 1e9:.2f} GB beside the arguments",
+            flush=True,
+        )
 
 
 def chosen(words: list[str], tiny: bool) -> list[Row]:
@@ -199,12 +213,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("words", nargs="*")
     parser.add_argument("--check", action="store_true", help="tiny sizes, in Triton's interpreter")
+    parser.add_argument("--compile", action="store_true", help="the kernels for sm_90, with or without a GPU")
     parser.add_argument("--seconds", type=float, default=1.0, help="of rounds, for each row")
     options = parser.parse_args()
     rows = chosen(options.words, options.check)
     if options.check:
         os.environ["MIXAD_TRITON"] = "interpret"
         check_rows(rows)
+        return
+    if options.compile:
+        compile_rows(rows)
         return
     missing = missing_gpu()
     if missing is not None:

@@ -393,7 +393,7 @@ def _rows() -> list[Row]:
         small("sum(x * x) of 3 numbers", lambda numpy: lambda x: numpy.sum(x * x), np.array([0.1, 0.2, 0.3])),
         small("Rosenbrock, 3 numbers", programs.rosenbrock, np.array([0.1, 0.2, 0.3]), quick=True),
         small("Rosenbrock, 1,000 numbers", programs.rosenbrock, np.linspace(-1.2, 1.0, 1_000)),
-        *(sized(of_order, order, 1_000, gpu=(order, 1_000_000), tiny=(order, 5)) for order in range(1, 7)),
+        *(sized(of_order, order, 1_000, gpu=(order, 100_000), tiny=(order, 5)) for order in range(1, 7)),
     ]
 
 

@@ -206,6 +206,17 @@ def test_every_row_of_the_benchmarks_runs_on_kernels_and_is_right():
     assert "the host decides" not in done.stdout
 
 
+@pytest.mark.slow
+def test_kernels_at_the_sizes_of_a_gpu_compile():
+    done = _benchmarks(["-m", "benchmarks.gpu", "--compile", "attention"])
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r"Layers of larger models: attention, 32 x 2,048 x 64, float32: \d+ kernels for sm_90, at most 16,384 bytes of "
+        r"shared memory; \d\.\d\d GB beside the arguments\n",
+        done.stdout,
+    )
+
+
 @pytest.mark.usefixtures("without_gpu")
 def test_a_row_is_measured_beside_what_the_device_can_do():
     script = """
