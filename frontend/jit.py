@@ -80,6 +80,8 @@ class Compiled:
         self._lock = threading.Lock()
         self._cells: list[Any] = []
         self._names: list[tuple[dict[str, Any], str]] = []
+        #: What the variables were at the last call, and their keys.
+        self._last_bound: tuple[list[Any], list[Hashable]] = ([], [])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result; recorded, where a trace is active."""
@@ -153,10 +155,19 @@ class Compiled:
 
     def _binding_keys(self) -> list[Hashable]:
         """What the function's own closure and global variables are now: numbers by value, others by identity."""
-        return [(type(value), repr(value)) if type(value) in _BY_VALUE else id(value) for value in self._bound()]
+        bound = self._bound()
+        last, keys = self._last_bound
+        if len(bound) != len(last) or not all(map(operator.is_, bound, last)):  # what is the same has the same key
+            keys = [(type(value), repr(value)) if type(value) in _BY_VALUE else id(value) for value in bound]
+            self._last_bound = bound, keys
+        return keys
 
     def _bound(self) -> list[Any]:
-        return [*map(_contents, self._cells), *[variables.get(name) for variables, name in self._names]]
+        try:
+            contents = [cell.cell_contents for cell in self._cells]
+        except ValueError:  # one is empty
+            contents = [*map(_contents, self._cells)]
+        return contents + [variables.get(name) for variables, name in self._names] if self._names else contents
 
     def _run(
         self, entries: tuple[Specialization, ...], arrays: Sequence[Any], args: Any, kwargs: Any, key: Hashable

@@ -5,6 +5,7 @@ from . import scaling
 from .canonicalize import Canonicalize
 from .cse import CSE
 from .dce import DCE
+from .factors import ArrangeFactors
 from .fold import Fold
 from .reassociate import Reassociate
 from .slices import MergeSlices
@@ -19,6 +20,7 @@ def simplification(function: str = "") -> tuple[Pass, ...]:
 __all__ = [
     "CSE",
     "DCE",
+    "ArrangeFactors",
     "Canonicalize",
     "Fold",
     "MergeSlices",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from ...ir.module import Module
 from ..manager import Pass, PassLog, register_pass
 from ..scope import functions
-from . import algebra, arrangement, contractions, pads, repetition, sums
+from . import algebra, arrangement, contractions, deviations, pads, repetition, sums
 from .patterns import table
 
-__all__ = ["Canonicalize", "algebra", "arrangement", "contractions", "pads", "repetition", "sums"]
+__all__ = ["Canonicalize", "algebra", "arrangement", "contractions", "deviations", "pads", "repetition", "sums"]
 
 
 @register_pass("canonicalize")

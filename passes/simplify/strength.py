@@ -14,9 +14,11 @@ from ...ir.builder import Builder
 from ...ir.graph import Operation, Value
 from ...ir.module import Module
 from ...ir.rewriting import PatternTable
+from ...ops.contraction import parse_spec
 from ..manager import Pass, PassLog, register_pass
 from ..scope import functions
-from .patterns import never_negative, splat
+from .patterns import defined_by, has_one_use, never_negative, splat
+from .sums import rearrangeable
 
 table = PatternTable()
 
@@ -26,7 +28,8 @@ _TYPES: Final = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 @register_pass("strength-reduce")
 @dataclass(frozen=True)
 class StrengthReduce(Pass):
-    """Powers with small constant exponents become products and roots; constant factors go where arrays are small.
+    """Powers with small constant exponents become products and roots; constant factors go where arrays are small; sums
+    of contractions with one operand in common become one contraction.
 
     Error bounds, in units u of rounding (half an ulp): 2 u for x ** 3 and x ** -2, 3 u for x ** 4, as of a power
     function with an error below one or two ulp; 1 u for the root, 2 u for x ** 1.5 and x ** -0.5. Where x * x is below
@@ -68,3 +71,30 @@ def power_as_roots(op: Operation, b: Builder) -> Value | None:
     if number == 1.5:
         return b.mul(x, root)
     return b.reciprocal(root) if number == -0.5 else root
+
+
+@table.pattern("tensor.add", "tensor.sub")
+def add_contractions(op: Operation, b: Builder) -> Value | None:
+    """The sum of x w and y w is (x + y) w, in derivatives, where x + y is no larger than the sum."""
+    first, second = (defined_by(value, "tensor.contract") for value in op.operands)
+    if first is None or second is None or first is second or not rearrangeable(op):
+        return None
+    if not all(rearrangeable(each) and has_one_use(each.result) for each in (first, second)):
+        return None
+    for at, common in enumerate(first.operands):
+        if common not in second.operands:
+            continue
+        there = second.operands.index(common)
+        x, y = first.operands[1 - at], second.operands[1 - there]
+        if x.type is y.type and x.type.size <= op.result.type.size and _axes(first, at) == _axes(second, there):
+            operands = [b.build(op.name, x, y).result, common]
+            return b.contract(*(operands if at else operands[::-1]), spec=first.attributes["spec"])
+    return None
+
+
+def _axes(op: Operation, position: int) -> tuple[list[int], list[int]]:
+    """The axes of an operand of a contraction, and of the other, as numbers that do not depend on their names."""
+    labels = parse_spec(op.attributes["spec"])
+    names = (labels.x, labels.y)[:: 1 - 2 * position]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(labels.out + names[0] + names[1]))}
+    return [numbers[name] for name in names[0]], [numbers[name] for name in names[1]]

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
-
 from ...ir.definition import registered
 from ...ir.graph import Graph
 from ...ir.module import Module
@@ -18,10 +16,12 @@ from ..program import Program
 from ..support import SupportTable
 from . import blocks as _blocks  # noqa: F401  writes kernels
 from . import remat as _remat  # noqa: F401  a pass
+from . import steps as _steps  # noqa: F401  writes loops
 from .arenas import memory
 from .bufferize import ARENA, HEAP, LOWERING
 from .codegen import Codegen
 from .pool import ROW, Kernel, one_blas_thread
+from .quiet import BUFFERS, quietly
 from .table import support_table
 
 
@@ -32,7 +32,8 @@ class NumPyBackend:
     pipeline = (
         "expand-ad,inline{custom=true},drop-stop-gradient,dce,"
         "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,"
-        "tidy-loops,gather-factors,hoist-loops,sink-loops)"
+        "tidy-loops,gather-factors,hoist-loops,sink-loops),"
+        "fixpoint(arrange-factors,fixpoint(canonicalize,fold,cse,dce))"
     )
     lowering = LOWERING
 
@@ -72,24 +73,20 @@ def _support_of(operations: int) -> SupportTable:
 def _prepared(function: Callable[..., Any], calls_blas: bool, arena: int, kernels: bool) -> Callable[..., Any]:
     """Run ``function`` without NumPy's floating-point warnings: a derivative passes through infinities that
     the function itself does not show. Where it wants one, it gets an arena; BLAS is held to one thread where it would
-    take several, and NumPy's buffers are short where there are kernels (the end of `errstate` undoes that)."""
-    errstate = np.errstate
+    take several, and NumPy's buffers are short where there are kernels."""
+    buffers = ROW if kernels else BUFFERS
+    if not (calls_blas or arena):
+        return quietly(function, buffers)
     held = one_blas_thread if calls_blas else nullcontext()
 
     def run(*arrays: Any) -> Any:
-        with errstate(all="ignore"):
-            return function(*arrays)
-
-    def run_large(*arrays: Any) -> Any:
-        with errstate(all="ignore"), held:
-            if kernels:
-                np.setbufsize(ROW)
+        with held:
             if not arena:
                 return function(*arrays)
             with memory(arena) as lent:
                 return function(lent, *arrays)
 
-    return run_large if calls_blas or arena or kernels else run
+    return quietly(run, buffers)
 
 
 NUMPY = NumPyBackend()

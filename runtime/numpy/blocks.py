@@ -21,9 +21,9 @@ from ...passes.lower.memory import Buffers, shown
 from .codegen import Codegen
 from .control import CONTROL
 from .pool import ROW
-from .sines import pair_up
+from .sines import by_tangent, pair_up, spare_bytes
 from .sums import join_products, template_of_sum
-from .table import dtype_text, template_of
+from .table import dtype_text, into_ufunc, template_of
 
 #: A row is repeated before the loop over blocks where as many operations read it, those of all blocks counted.
 READERS: Final = 3
@@ -49,7 +49,7 @@ def emit_kernel(codegen: Codegen, op: Operation) -> None:
     for value, axis, name in zip(op.results, fused.results, results, strict=True):
         if axis == WHOLE:
             combine = COMBINED[fused.region.outputs[value.index].owner.name].__name__
-            codegen.lines.append(f"{name} = np.{combine}.reduce({name}, axis=0)")
+            codegen.lines.append(f"{name} = {combine}.reduce({name}, axis=0)")
 
 
 def _allocate(codegen: Codegen, op: Operation, fused: Fused) -> list[str]:
@@ -146,7 +146,8 @@ class Block(Codegen):
         for each in (op, second):
             self.names[each.result] = self._target(each.result) or self.fresh()
         sine, cosine = (op, second) if op.name == "tensor.sin" else (second, op)
-        self.lines.append(f"sines({self.full(op.operands[0])}, {self.full(sine.result)}, {self.full(cosine.result)})")
+        names = [self.full(each) for each in (op.operands[0], sine.result, cosine.result)]
+        self.lines.append(f"sines({', '.join(names)}, spare)")
 
     def _operation(self, op: Operation) -> None:
         if op not in self._seconds:
@@ -172,13 +173,17 @@ class Block(Codegen):
 
     # --- results ---------------------------------------------------------------------------------
 
+    def _is_argument(self, x: Value) -> bool:
+        return False
+
     def _into(self, op: Operation) -> str | None:
         if self._is_packed(op):
-            return f"np.copyto({{out}}, {template_of(op)})"
+            return f"{{out}}[...] = {template_of(op)}"
         text = template_of_sum(op, self._ones)
         if text is not None:
-            return f"{text[:-1]}, out={{out}})" if op.result.type.rank else None
-        text = super()._into(op)
+            return f"{text[:-1]}, {{out}})" if op.result.type.rank else None
+        function = by_tangent(op, self.cut)
+        text = f"{function}({{0}}, {{out}}, spare)" if function else super()._into(op)
         if text is not None and op.name in PRODUCTS:
             for index, value in enumerate(op.operands):
                 if value in self._whole and min(value.type.shape) > 1 and max(value.type.shape) <= SMALL:
@@ -230,21 +235,24 @@ class Block(Codegen):
         """Bring a value to where the kernel returns it."""
         name = self.full(value)
         if self.fused.results[index] == WHOLE:
-            combine = COMBINED[value.owner.name].__name__
-            self.lines.append(f"np.{combine}(s{index}, {name}, out=s{index})")
+            combine = COMBINED[value.owner.name]
+            self.lines.append(into_ufunc(combine, f"s{index}", name, out=f"s{index}"))
         elif name != f"o{index}":
             self.lines.append(f"o{index}[...] = {name}")
 
     def _scratch(self) -> list[str]:
         """The lines that lay out scratch memory."""
-        always = [Lifetime(0, len(self.graph), value.type.nbytes) for value in self._rows]
+        spare = spare_bytes(self.graph, self.cut)
+        sizes = [*(value.type.nbytes for value in self._rows), *([spare] if spare else [])]
+        always = [Lifetime(0, len(self.graph), nbytes) for nbytes in sizes]
         offsets, self.nbytes = assign([*self._buffers.lifetimes, *always])
         names = [f"t{number}" for number in range(len(self._buffers.owners))]
         names += [self.names[value] for value in self._rows]
-        return [
+        lines = [
             f"{name} = np.ndarray({value.type.shape}, {dtype_text(value.type.dtype)}, scratch, {offset})"
-            for name, value, offset in zip(names, [*self._buffers.owners, *self._rows], offsets, strict=True)
+            for name, value, offset in zip(names, [*self._buffers.owners, *self._rows], offsets, strict=False)
         ]
+        return [*lines, f"spare = scratch[{offsets[-1]}:{offsets[-1] + spare}]"] if spare else lines
 
 
 def _part(name: str, axis: int, points: int) -> str:

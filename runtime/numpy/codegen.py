@@ -17,28 +17,28 @@ from ...ir.attributes import Dense
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.types import TensorType, bfloat16
-from ...ops.contraction import multiply_adds
+from ...ops.contraction import PRODUCTS, multiply_adds
 from ...ops.kernel import FUSED
 from ...passes.lower.memory import VIEWS
 from .bufferize import offsets_of
 from .control import CONTROL
+from .numbers import literal, named
 from .selection import select
 from .sines import by_tangent, cosine, sine, sines
-from .table import LOWERINGS, Lowering, dtype_text, into_of, template_of
+from .table import LOWERINGS, Lowering, dtype_text, into_of, pad_around, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
 #: BLAS takes several threads for products of as many multiply-adds, or not much more.
 THREADED_FROM: Final = 1 << 14
 _PLAIN: Final = Lowering()
-#: What every program may name.
-_GLOBALS: Final = {
+#: What every program may name; functions without NumPy's name in front, which would be looked up at each call.
+_GLOBALS: Final[dict[str, Any]] = {
+    **{name: value for name, value in vars(np).items() if isinstance(value, np.ufunc)},
+    **{name: getattr(np, name) for name in ("concatenate", "where", "zeros")},
+    **{function.__name__: function for function in (select, sine, cosine, sines)},
     "np": np,
     "bfloat16": bfloat16.type,
-    "select": select,
-    "sine": sine,
-    "cosine": cosine,
-    "sines": sines,
 }
 
 
@@ -70,14 +70,14 @@ class Codegen:
         #: A value's unbroadcast stand-in: its expression and shape.
         self.compact: dict[Value, tuple[str, tuple[int, ...]]] = {}
         self._splats: dict[Value, Dense] = {}
+        #: 0-d values in the form that operations on arrays take, and in that which operations on numbers take.
+        self._arrays: dict[Value, str] = {}
+        self._numbers_of: dict[Value, str] = {}
         self._constants: dict[Dense, str] = {}
         self._last_use = self._find_last_uses()
         self._storage: dict[Value, Value] = {}
         #: Results that may show memory of anything.
         self._borrowed: set[Value] = set()
-        #: Arrays that a result is to be written into, and the results that were.
-        self.destinations: dict[Value, str] = {}
-        self.written: set[Value] = set()
 
     def program(self) -> str:
         """The whole source, which ends in ``def program(...)``."""
@@ -86,9 +86,11 @@ class Codegen:
 
     @property
     def calls_blas(self) -> bool:
-        """Whether the program has a product for which BLAS takes several threads."""
+        """Whether the program has a product for which BLAS takes several threads; kernels' sums are products."""
         graphs = [self.graph, *(self.module[name] for name in self.functions), *self.bodies]
         regions = [region for graph in graphs for op in graph for region in op.regions]
+        if any(op.name == "tensor.reduce_sum" for region in regions for op in region):
+            return True
         return any(multiply_adds(op) >= THREADED_FROM for graph in (*graphs, *regions) for op in graph)
 
     def inner(self, name: str) -> str:
@@ -99,22 +101,17 @@ class Codegen:
             self.sources.append(inner._function(f"{name}_", inner._values))
         return self.functions[name]
 
-    def within(self, graph: Graph, inputs: Sequence[str]) -> Codegen:
-        """What writes a function's statements into this one, where its inputs have the names ``inputs``."""
-        inner = Codegen(graph, self.module, self.annotate, self)
-        self.bodies.append(graph)
-        inner._numbers = self._numbers
-        inner.names = dict(zip(graph.inputs, inputs, strict=True))
-        return inner
-
     def statements(self) -> None:
         """Write all operations, but for the return."""
         for op in self.graph:
-            start = len(self.lines)
-            self._operation(op)
-            if self.annotate and len(self.lines) > start:
-                self.lines[-1] += f"  # {_comment(op)}"
+            self._statement(op)
             self._delete(op)
+
+    def _statement(self, op: Operation) -> None:
+        start = len(self.lines)
+        self._operation(op)
+        if self.annotate and len(self.lines) > start:
+            self.lines[-1] += f"  # {_comment(op)}"
 
     def _function(self, name: str, results: Callable[[], str]) -> str:
         self.statements()
@@ -132,7 +129,7 @@ class Codegen:
 
     def bind(self, prefix: str, value: Any) -> str:
         """A global name for a value that the source cannot spell."""
-        name = f"{prefix}{len(self.namespace)}"
+        name = f"{prefix}{len(self.namespace) - len(_GLOBALS)}"
         self.namespace[name] = value
         return name
 
@@ -153,27 +150,26 @@ class Codegen:
         self.names[value] = name
         return name
 
-    def _short(self, value: Value, literal: bool) -> tuple[str, tuple[int, ...]]:
-        """The cheapest expression that broadcasts to ``value``, and its shape."""
+    def _short(self, value: Value, among_arrays: bool, spelt: bool) -> tuple[str, tuple[int, ...]]:
+        """The cheapest expression that broadcasts to ``value``, and its shape. A number among numbers is ``spelt``,
+        if Python can, where another operand has a type for it to take."""
         if value in self._splats:
-            dense = self._splats[value]
-            text = _literal(dense) if literal else None
+            scalar = Dense(self._splats[value].data)
+            text = named(scalar, self.namespace) if among_arrays else literal(scalar) if spelt else None
             if text is None:
-                scalar = Dense(dense.data)
                 text = self._constants.get(scalar)
                 if text is None:
-                    text = self._constants[scalar] = self.bind("c", dense.data[()])
+                    text = self._constants[scalar] = self.bind("c", scalar.data[()])
             return text, ()
         if value in self.compact and value not in self.names:
             return self.compact[value]
-        return self.full(value), value.type.shape
+        return self.full(value) if among_arrays else self._for_numbers(value), value.type.shape
 
     def _broadcasting(self, op: Operation) -> list[str]:
         """Operands of an element-wise operation, left to NumPy to broadcast."""
-        literal = len(op.operands) == 2 and op.name != "ad.mul_no_nan"
-        values = [self._splats.get(value) is None for value in op.operands]
-        short = [self._short(value, literal and any(values)) for value in op.operands]
         wanted = op.result.type.shape
+        spelt = len(op.operands) == 2 and op.name != "ad.mul_no_nan" and not self._splats.keys() >= set(op.operands)
+        short = [self._short(value, bool(wanted), spelt) for value in op.operands]
         shapes = [shape for _, shape in short]
         if wanted not in shapes and np.broadcast_shapes(*shapes) != wanted:
             short[0] = (self.full(op.operands[0]), wanted)
@@ -184,6 +180,8 @@ class Codegen:
     def _operation(self, op: Operation) -> None:
         if op.name == "tensor.constant":
             self._constant(op)
+        elif op.name == "tensor.iota" and op.result.type.nbytes < DELETE_FROM:
+            self.names[op.result] = self.bind("c", op.definition.rules.evaluate(**op.attributes))
         elif op.name == "tensor.broadcast_in_dim":
             self._broadcast(op)
         elif op.name in CONTROL:
@@ -202,6 +200,10 @@ class Codegen:
 
     def _broadcast(self, op: Operation) -> None:
         x = op.operands[0]
+        if not x.type.rank and x not in self._splats:
+            self.compact[op.result] = (self._for_arrays(x, len(self.graph.uses(op.result))), ())
+            self._storage[op.result] = self._root(x)
+            return
         expression, natural = self._unrepeated(op)
         if natural != x.type.shape:
             name = self.fresh()
@@ -220,6 +222,36 @@ class Codegen:
         source = self.full(x)
         return source if natural == x.type.shape else f"{source}.reshape({natural})", natural
 
+    def _for_arrays(self, x: Value, uses: int) -> str:
+        """A 0-d value that operations on arrays read: where that is more than once, as the array that each would
+        make of it."""
+        if uses > 1 and x not in self._arrays:
+            name = self._arrays[x] = self.fresh()
+            self.lines.append(f"{name} = np.asarray({self.full(x)})")
+        return self._arrays.get(x) or self.full(x)
+
+    def _for_numbers(self, x: Value) -> str:
+        """A 0-d value that operations on numbers read: an argument is an array, with which they take ten times as
+        long."""
+        if not self._is_argument(x):
+            return self.full(x)
+        name = self._numbers_of.get(x)
+        if name is None:
+            name = self._numbers_of[x] = self.fresh()
+            self.head.append(f"{name} = {self.names[x]}[()]")
+        return name
+
+    def _is_number(self, x: Value) -> bool:
+        """Whether a 0-d value is one of NumPy's numbers, and no array, for certain."""
+        op = x.owner
+        if op.definition.rules is None or op.name in VIEWS or template_of(op) is None:
+            return False
+        return op.definition.rules.cls.elementwise or op.name.startswith("tensor.reduce_") or op.name in PRODUCTS
+
+    def _is_argument(self, x: Value) -> bool:
+        """Whether a value came into the function as an array."""
+        return x in self.graph.inputs
+
     def _general(self, op: Operation) -> None:
         into = self._into(op)
         target = None if into is None else self._target(op.result)
@@ -232,6 +264,12 @@ class Codegen:
             assert template is not None
             self.lines.append(template.format(*operands, out=target))
             self.names[op.result] = target
+            return
+        around = pad_around(op) if op.name == "tensor.pad" else None
+        if around is not None:
+            name = self.names[op.result] = self.fresh()
+            self.lines.append(f"{name} = zeros({op.result.type.shape}, {dtype_text(op.result.type.dtype)})")
+            self.lines.append(around.format(*operands, out=name))
             return
         expression = self._call(op, operands) if template is None else template.format(*operands)
         targets = []
@@ -262,12 +300,8 @@ class Codegen:
         return into_of(op) if len(op.results) == 1 else None
 
     def _target(self, value: Value) -> str | None:
-        """The name of memory that is there for a value; None where there is none. Products of matrices in a loop's
-        steps are faster as arrays of their own."""
-        if value not in self.destinations or value.owner.name == "tensor.contract":
-            return self.place(value)
-        self.written.add(value)
-        return self.destinations[value]
+        """The name of memory that is there for a value; None where there is none."""
+        return self.place(value)
 
     def place(self, value: Value) -> str | None:
         """The name of a value's place in the arena; None where it has none."""
@@ -325,9 +359,9 @@ class Codegen:
         for value in self.graph.outputs:
             root = self._root(value)
             text = self.full(value)
-            constant = value in self._splats or root.owner.name == "tensor.constant"
+            constant = value in self._splats or root.owner.name in ("tensor.constant", "tensor.iota")
             if value.type.rank == 0:
-                text = text if constant else f"{text}[()]"
+                text = text if constant or self._is_number(value) else f"{text}[()]"
             elif root in shown or constant or value in self.compact or root in self._borrowed:
                 text = f"np.array({text})"
             shown.add(root)
@@ -341,15 +375,6 @@ class Codegen:
 
 def _tuple(parts: Sequence[str]) -> str:
     return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
-
-
-def _literal(dense: Dense) -> str | None:
-    """How Python spells a number so that NumPy takes the other operand's element type; None if it cannot."""
-    dtype = dense.data.dtype
-    number = dense.data.item()
-    if dtype == bfloat16 or dtype.kind not in "fiu" or not np.isfinite(number):
-        return None
-    return f"({number!r})" if str(number).startswith("-") else repr(number)
 
 
 def _comment(op: Operation) -> str:

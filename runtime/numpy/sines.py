@@ -10,8 +10,11 @@ import numpy as np
 from ...ir.graph import Graph, Operation, Value
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Spare = np.ndarray[Any, np.dtype[np.uint8]] | None
 #: Arrays of at least as many elements are computed so, whole or in blocks.
 LEAST: Final = 16384
+#: Operations between a sine and a cosine from which on each is computed where it is needed.
+_NEAR: Final = 64
 _TURNS: Final = 2.0**48
 #: Added to a number below 2**51, it leaves the nearest integer in the last bits of the sum.
 _SHIFT: Final = 1.5 * 2.0**52
@@ -35,43 +38,53 @@ def by_tangent(op: Operation, cut: float) -> str | None:
 
 
 def pair_up(graph: Graph, cut: float) -> dict[Operation, Operation]:
-    """The sine and cosine of one argument, the second by the first. The second one is moved behind the first."""
+    """The sine and cosine of one argument, the second by the first. The second one is moved behind the first, unless it
+    would wait there for long."""
     pairs: dict[Operation, Operation] = {}
-    first: dict[Value, Operation] = {}
-    for op in list(graph):
+    first: dict[Value, tuple[Operation, int]] = {}
+    for step, op in enumerate(list(graph)):
         if by_tangent(op, cut):
-            other = first.setdefault(op.operands[0], op)
-            if other.name != op.name and other not in pairs:
+            other, made = first.setdefault(op.operands[0], (op, step))
+            if other.name != op.name and other not in pairs and step - made <= _NEAR:
                 assert other.next is not None
                 graph.move(op, other.next)
                 pairs[other] = op
     return pairs
 
 
-def sine(x: Array, out: Array | None = None) -> Array:
+def spare_bytes(graph: Graph, cut: float) -> int:
+    """How much memory the functions below need beside their results: none where none is called."""
+    return max((2 * op.result.type.nbytes for op in graph if by_tangent(op, cut)), default=0)
+
+
+def sine(x: Array, out: Array | None = None, spare: Spare = None) -> Array:
     """sin(x), as `sines` has it."""
     out = np.empty_like(x) if out is None else out
-    sines(x, out, np.empty_like(out))
+    sines(x, out, _array(x, spare, 1), spare)
     return out
 
 
-def cosine(x: Array, out: Array | None = None) -> Array:
+def cosine(x: Array, out: Array | None = None, spare: Spare = None) -> Array:
     """cos(x), as `sines` has it."""
     out = np.empty_like(x) if out is None else out
-    sines(x, np.empty_like(out), out)
+    sines(x, _array(x, spare, 1), out, spare)
     return out
 
 
-def sines(x: Array, sine: Array, cosine: Array) -> None:
+def _array(x: Array, spare: Spare, place: int) -> Array:
+    return np.empty(x.shape) if spare is None else np.ndarray(x.shape, np.float64, spare.data, place * x.nbytes)
+
+
+def sines(x: Array, sine: Array, cosine: Array, spare: Spare = None) -> None:
     """Write sin(x) to ``sine`` and cos(x) to ``cosine``, of one shape; ``x`` may be one of them.
 
     With t = tan(x) the cosine is 1 / sqrt(1 + t*t), negative where the multiple of pi that is nearest to x is odd, and
     the sine is t times that. Both keep their relative accuracy near their zeros: each rounding adds at most half a unit
     in the last place, together less than 5; the largest error seen against 300-bit arithmetic is 2.8. NaN, infinities
     and numbers beyond 2**48 * pi are left to NumPy's own functions. Each element depends on its own argument only, to
-    the bit.
+    the bit. ``spare`` is memory of twice the bytes of ``x`` that nothing else uses meanwhile.
     """
-    turns = np.multiply(x, 1 / np.pi)
+    turns = np.multiply(x, 1 / np.pi, _array(x, spare, 0))
     far = None
     if not (turns.max(initial=0) < _TURNS and turns.min(initial=0) > -_TURNS):
         far = ~(np.abs(turns) < _TURNS)

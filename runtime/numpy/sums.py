@@ -31,12 +31,12 @@ def template_of_sum(op: Operation, ones: Callable[[int, np.dtype[Any]], str]) ->
         return None
     rows, columns = ones(x.shape[-2], x.dtype), ones(x.shape[-1], x.dtype)
     if axes == (x.rank - 2,):
-        return f"np.matmul({rows}, {{0}})"
+        return f"matmul({rows}, {{0}})"
     if x.shape[-1] > LONGEST or x.rank - 1 not in axes:
         return None
     if axes == (x.rank - 1,):
-        return f"np.matmul({{0}}, {columns})"
-    return f"np.matmul({rows}, np.matmul({{0}}, {columns}))" if axes == (0, 1) else None
+        return f"matmul({{0}}, {columns})"
+    return f"matmul({rows}, matmul({{0}}, {columns}))" if axes == (0, 1) else None
 
 
 def join_products(graph: Graph) -> None:

@@ -8,6 +8,7 @@ meaning, or calls the reference meaning where that is more than one function.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -47,7 +48,7 @@ def template_of(op: Operation) -> str | None:
         return lowering.template(op) if callable(lowering.template) else lowering.template
     meaning = op.definition.rules.evaluate
     if isinstance(meaning, np.ufunc):
-        return f"np.{meaning.__name__}({', '.join(f'{{{index}}}' for index in range(meaning.nin))})"
+        return f"{meaning.__name__}({', '.join(f'{{{index}}}' for index in range(meaning.nin))})"
     return None
 
 
@@ -58,8 +59,14 @@ def into_of(op: Operation) -> str | None:
         return row.into(op) if callable(row.into) else row.into
     meaning = op.definition.rules.evaluate
     if isinstance(meaning, np.ufunc):
-        return f"np.{meaning.__name__}({', '.join(f'{{{index}}}' for index in range(meaning.nin))}, out={{out}})"
+        return into_ufunc(meaning, *(f"{{{index}}}" for index in range(meaning.nin)), out="{out}")
     return None
+
+
+def into_ufunc(ufunc: np.ufunc, *operands: str, out: str) -> str:
+    """A call of a ufunc that writes to ``out``: by position, which is faster than by name, where NumPy allows it."""
+    name = "out=" if ufunc in (np.maximum, np.minimum) else ""
+    return f"{ufunc.__name__}({', '.join(operands)}, {name}{out})"
 
 
 def _mul_no_nan(x: Any, y: Any, out: Any = None) -> Any:
@@ -100,7 +107,7 @@ def _reduction(ufunc: str) -> Template:
             return None
         if op.operands[0].type.rank == 0:
             return None
-        return f"np.{ufunc}.reduce({{0}}, axis={axis})"
+        return f"{ufunc}.reduce({{0}}, axis={axis})"
 
     return template
 
@@ -115,6 +122,8 @@ def _into_call(template: Template) -> Template:
     return into
 
 
+#: The element types whose products BLAS takes.
+_BLAS: Final = (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX)
 _DIRECTIONS: Final = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -129,7 +138,7 @@ _COMPARISONS: Final = {
 
 
 def _compare_into(op: Operation) -> str:
-    return f"np.{_COMPARISONS[op.attributes['direction']]}({{0}}, {{1}}, out={{out}})"
+    return f"{_COMPARISONS[op.attributes['direction']]}({{0}}, {{1}}, {{out}})"
 
 
 def _compare(op: Operation) -> str:
@@ -143,6 +152,10 @@ def _arithmetic(sign: str, *, but_for: str = "") -> Template:
         return None if op.operands[0].type.dtype.kind in but_for else f"{{0}} {sign} {{1}}"
 
     return template
+
+
+def _select(op: Operation) -> str:
+    return "where({0}, {1}, {2})" if op.result.type.rank else "{1} if {0} else {2}"
 
 
 def _slice(op: Operation) -> str:
@@ -161,13 +174,20 @@ def _slice(op: Operation) -> str:
     return f"{{0}}[{', '.join(parts)}]" if parts else "{0}"
 
 
+def _reshape(op: Operation) -> str:
+    rank = op.operands[0].type.rank
+    if rank and not op.result.type.rank:
+        return f"{{0}}[{', '.join('0' * rank)}]"
+    return f"{{0}}.reshape({op.result.type.shape})"
+
+
 def _reverse(op: Operation) -> str:
     axes = op.attributes["axes"]
     return "{0}[" + ", ".join("::-1" if axis in axes else ":" for axis in range(op.result.type.rank)) + "]"
 
 
-def _pad_into(op: Operation) -> str | None:
-    """Zeros, and the operand between them; None where elements are cut off."""
+def pad_around(op: Operation) -> str | None:
+    """The code that puts the operand among the zeros of ``{out}``; None where elements are cut off."""
     a, shape = op.attributes, op.operands[0].type.shape
     if min((*a["low"], *a["high"], *a["interior"]), default=0) < 0 or not op.operands[0].type.size:
         return None
@@ -175,12 +195,17 @@ def _pad_into(op: Operation) -> str | None:
     for low, gap, size, whole in zip(a["low"], a["interior"], shape, op.result.type.shape, strict=True):
         stop = low + (size - 1) * (gap + 1) + 1
         parts.append(":" if size == whole else f"{low}:{stop}" + (f":{gap + 1}" if gap else ""))
-    return f"{{out}}.fill(0); {{out}}[{', '.join(parts)}] = {{0}}" if parts else None
+    return f"{{out}}[{', '.join(parts)}] = {{0}}" if parts else None
+
+
+def _pad_into(op: Operation) -> str | None:
+    around = pad_around(op)
+    return around and f"{{out}}.fill(0); {around}"
 
 
 def _concatenate(op: Operation) -> str:
     operands = ", ".join(f"{{{index}}}" for index in range(len(op.operands)))
-    return f"np.concatenate(({operands},), axis={op.attributes['axis']})"
+    return f"concatenate(({operands},), axis={op.attributes['axis']})"
 
 
 def _gather(op: Operation) -> str | None:
@@ -193,7 +218,7 @@ def _gather(op: Operation) -> str | None:
 def _factors(op: Operation) -> tuple[str, str, tuple[int, ...]] | None:
     """The two operands of a product that BLAS takes as it is, transposed where that costs nothing, and the order in
     which the product's axes are the result's: of vectors and matrices, or of stacks of matrices."""
-    if op.operands[0].type.dtype not in (np.dtype(np.float32), np.dtype(np.float64), *COMPLEX):
+    if op.operands[0].type.dtype not in _BLAS:
         return None
     labels = parse_spec(op.attributes["spec"])
     stacked = [label for label in labels.out if label in labels.x and label in labels.y]
@@ -227,36 +252,85 @@ def _arranged(operand: str, labels: str, order: str) -> str:
 def _contract(op: Operation) -> str | None:
     factors = _factors(op)
     if factors is None:
-        return "np.vecdot({0}, {1})" if _is_by_rows(op) else _outer(op)
+        if _is_by_rows(op):
+            return "vecdot({0}, {1})"
+        return _flat(op) or (" * ".join(_outer(op) or ()) or None)
     first, second, order = factors
-    # The method has half the overhead of the operator, which small products notice.
-    ranks = sorted(value.type.rank for value in op.operands)
-    if ranks == [1, 2] and f"{first}{second}".count(".T"):
-        first, second = second.removesuffix(".T"), first.removesuffix(".T")
-    product = f"{first}.dot({second})" if ranks[1] <= 2 else f"{first} @ {second}"
+    dot = _dot(op)
+    product = f"{first} @ {second}" if dot is None else f"{dot[0]}.dot({dot[1]})"
     return product if order == tuple(range(len(order))) else f"({product}).transpose({order})"
 
 
-def _outer(op: Operation) -> str | None:
-    """The product of two vectors, all with all."""
+def _dot(op: Operation) -> tuple[str, str] | None:
+    """The operands of the method for products, which has half the overhead of the operator; small products notice."""
+    factors = _factors(op)
+    ranks = sorted(value.type.rank for value in op.operands)
+    if factors is None or ranks[1] > 2:
+        return None
+    first, second, _ = factors
+    if ranks == [1, 2] and f"{first}{second}".count(".T"):
+        return second.removesuffix(".T"), first.removesuffix(".T")
+    return first, second
+
+
+def dot_into(op: Operation) -> str | None:
+    """The code of a product of vectors and matrices whose result goes to memory without gaps, ``{out}``; None where it
+    is none, or has its axes in another order."""
+    if op.name != "tensor.contract" or not op.result.type.rank:
+        return None
+    factors, dot = _factors(op), _dot(op)
+    if factors is None or dot is None or factors[2] != tuple(range(len(factors[2]))):
+        return None
+    return f"{dot[0]}.dot({dot[1]}, {{out}})"
+
+
+def _flat(op: Operation) -> str | None:
+    """A product of arrays of more axes as one of matrices, where the axes are in order; or of one matrix with many."""
+    x, y = (value.type for value in op.operands)
+    labels, shape = parse_spec(op.attributes["spec"]), op.result.type.shape
+    if x.dtype not in _BLAS or not shape:
+        return None
+    inner = "".join(label for label in labels.x if label in labels.y)
+    rows, columns = labels.x.removesuffix(inner), labels.y.removeprefix(inner)
+    if not inner or inner in labels.out:
+        return None
+    if (rows + inner, inner + columns, rows + columns) == (labels.x, labels.y, labels.out):
+        size = math.prod(y.shape[: len(inner)])
+        first = (math.prod(shape[: len(rows)]), size) if rows else (size,)
+        second = (size, math.prod(shape[len(rows) :])) if columns else (size,)
+        left, right = (
+            operand if type.shape == flat else f"{operand}.reshape({flat})"
+            for operand, type, flat in (("{0}", x, first), ("{1}", y, second))
+        )
+        return f"{left}.dot({right}).reshape({shape})"
+    stack = labels.y[:-2]
+    many = len(inner) == len(rows) == 1 and (stack + inner, stack + rows) == (labels.y[:-1], labels.out[:-1])
+    return "{0} @ {1}" if many and labels.y[-1] == labels.out[-1] else None
+
+
+def _outer(op: Operation) -> tuple[str, str] | None:
+    """The factors of the product of two vectors, all with all."""
     labels = parse_spec(op.attributes["spec"])
     if len(labels.x) != 1 or len(labels.y) != 1 or len(labels.out) != 2 or op.result.type.dtype.itemsize == 2:
         return None
-    return "{0}[:, None] * {1}" if labels.out == labels.x + labels.y else "{0} * {1}[:, None]"
+    return ("{0}[:, None]", "{1}") if labels.out == labels.x + labels.y else ("{0}", "{1}[:, None]")
 
 
 def _contract_into(op: Operation) -> str | None:
     factors = _factors(op)
     if factors is None and _is_by_rows(op):
-        return "np.vecdot({0}, {1}, out={out})"
-    if factors is None or not op.result.type.rank:
+        return "vecdot({0}, {1}, {out})"
+    if factors is None:
+        outer = _outer(op)
+        return into_ufunc(np.multiply, *outer, out="{out}") if outer else None
+    if not op.result.type.rank:
         return None
     first, second, order = factors
     target = "{out}"
     if order != tuple(range(len(order))):
         target += f".transpose({tuple(order.index(axis) for axis in range(len(order)))})"
     function = "multiply" if _is_outer(op) else "matmul"
-    return f"np.{function}({first}, {second}, out={target})"
+    return f"{function}({first}, {second}, {target})"
 
 
 def _is_by_rows(op: Operation) -> bool:
@@ -289,12 +363,12 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.logical_and": Lowering("{0} & {1}"),
     "tensor.logical_or": Lowering("{0} | {1}"),
     "tensor.logical_xor": Lowering("{0} ^ {1}"),
-    "tensor.select": Lowering("np.where({0}, {1}, {2})", into="select({0}, {1}, {2}, {out})"),
+    "tensor.select": Lowering(_select, into="select({0}, {1}, {2}, {out})"),
     "tensor.reduce_sum": Lowering(_reduction("add"), into=_into_call(_reduction("add"))),
     "tensor.reduce_prod": Lowering(_reduction("multiply"), into=_into_call(_reduction("multiply"))),
     "tensor.reduce_max": Lowering(_reduction("maximum"), into=_into_call(_reduction("maximum"))),
     "tensor.reduce_min": Lowering(_reduction("minimum"), into=_into_call(_reduction("minimum"))),
-    "tensor.reshape": Lowering(lambda op: f"{{0}}.reshape({op.result.type.shape})"),
+    "tensor.reshape": Lowering(_reshape),
     "tensor.transpose": Lowering(lambda op: f"{{0}}.transpose({op.attributes['permutation']})"),
     "tensor.slice": Lowering(_slice),
     "tensor.reverse": Lowering(_reverse),
@@ -304,7 +378,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     "tensor.contract": Lowering(_contract, into=_contract_into),
     "tensor.convert": Lowering(
         lambda op: f"{{0}}.astype({dtype_text(op.result.type.dtype)})",
-        into="np.copyto({out}, {0}, casting='unsafe')",
+        into="{out}[...] = {0}",
     ),
     "ad.barrier": Lowering("{0}"),
     "ad.stop_gradient": Lowering("{0}"),

@@ -1,7 +1,8 @@
 # mypy: ignore-errors
 """Beta functions, incomplete gamma and beta functions, zeta: as `device_functions` has functions.
 
-Operands are float64. A loop ends when no element of the tile gains by another round. Equation numbers are those of the
+Operands are float64. A loop ends when no element of the tile gains by another round; what still does after 100,000
+of them is NaN. Equation numbers are those of the
 NIST Digital Library of Mathematical Functions (DLMF).
 """
 
@@ -310,7 +311,7 @@ def gamma_incomplete(order, x, upper: tl.constexpr):
             total = tl.where(active, total + term, total)
             k = k + 1.0
         active = active & (term > 1e-17 * total) & (k < 100000.0)
-    series = density / a * total
+    series = density / a * tl.where(term > 1e-12 * total, float("nan"), total)
     b = tl.where(right, y, a + 2.0) + 1.0 - a
     c = tl.zeros_like(y) + 1e300
     d = 1.0 / b
@@ -327,8 +328,8 @@ def gamma_incomplete(order, x, upper: tl.constexpr):
             c = tl.where(tl.abs(c) < 1e-300, 1e-300, c)
             total = tl.where(active, total * (c * d), total)
             k = k + 1.0
-        active = active & (tl.abs(c * d - 1.0) > 2e-16) & (k < 100000.0)
-    fraction = density * total
+        active = active & (tl.abs(c * d - 1.0) > 5e-16) & (k < 100000.0)
+    fraction = density * tl.where(tl.abs(c * d - 1.0) > 1e-12, float("nan"), total)
     if upper:
         found = tl.where(right, fraction, tl.where(small, upper_of_small(a, y), 1.0 - series))
         ends = tl.where((order == 0.0) | (x == float("inf")), 0.0, 1.0)
@@ -366,8 +367,8 @@ def beta_fraction(p, q, x, active):
             c = tl.where(tl.abs(c) < 1e-300, 1e-300, c)
             total = tl.where(active, total * (c * d), total)
             k = k + 1.0
-        active = active & (tl.abs(c * d - 1.0) > 2e-16) & (k < 100000.0)
-    return total
+        active = active & (tl.abs(c * d - 1.0) > 5e-16) & (k < 100000.0)
+    return tl.where(tl.abs(c * d - 1.0) > 1e-12, float("nan"), total)
 
 
 @triton.jit

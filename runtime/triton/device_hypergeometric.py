@@ -16,6 +16,12 @@ from .device_integrals import any_of
 
 
 @triton.jit
+def finished(total, term, k, most: tl.constexpr):
+    # A sum, or NaN where it was broken off.
+    return tl.where((k >= most) & (tl.abs(term) > 1e-12 * tl.abs(total)), float("nan"), total)
+
+
+@triton.jit
 def hyp0f1(order, x):
     # The power series (16.2.1), and 10.16.9 for numbers far below 0.
     pole = is_pole(order)
@@ -33,6 +39,7 @@ def hyp0f1(order, x):
             k = k + 1.0
         active = active & ((tl.abs(term) > 1e-17 * tl.abs(total)) | (k + b < 1.0)) & (k < 5000.0)
         active = active & (tl.abs(total) < float("inf"))
+    total = finished(total, term, k, 5000.0)
     z = libdevice.sqrt(tl.where(far, -x, 1.0))
     moderate = tl.abs(b) < 165.0
     direct = libdevice.tgamma(tl.where(moderate, b, 1.0)) * libdevice.pow(z, 1.0 - b)
@@ -69,6 +76,7 @@ def hyp1f1_scaled(a, b, x):
             k = k + 1.0
         falling = (k > -a) & (k > -b) & (tl.abs((a + k) * y) < 0.9 * tl.abs((b + k) * k))
         active = active & ((tl.abs(term) > 1e-18 * tl.abs(total)) | (falling == 0)) & (term != 0.0) & (k < 20000.0)
+    total = finished(total, term, k, 20000.0)
     series = tl.where(polynomial, total, total * libdevice.exp(first - y))
     z = tl.where(far, x, 600.0)
     p, q = tl.where(far, a, 1.0), tl.where(far, b, 1.0)
@@ -120,7 +128,7 @@ def gauss_series(a, b, c, x, active):
         falling = tl.abs((a + k) * (b + k) * x) < 0.9 * tl.abs((c + k) * (k + 1.0))
         gains = (tl.abs(term) * k > 1e-18 * tl.abs(total)) | (falling == 0)
         active = active & gains & (term != 0.0) & (k < 20000.0)
-    return total, slope
+    return finished(total, term, k, 20000.0), slope
 
 
 @triton.jit

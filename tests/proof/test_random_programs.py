@@ -10,12 +10,12 @@ from .composer import compose
 from .programs import Runner, assert_close, chain, chains, check_chain, check_types, inner, random_like, round_trips
 
 
-def _check_value(composer):
+def _check_value(composer, ulps=64):
     runner = Runner(chain(composer.graph, ""))
     found = runner.run(*composer.inputs)
     check_types(runner, found)
     for each, wanted in zip(found, interpret(composer.graph, *composer.inputs), strict=True):
-        assert_close(each, wanted, ulps=64)
+        assert_close(each, wanted, ulps)
     return runner
 
 
@@ -55,7 +55,7 @@ def test_third_derivatives_of_a_random_program(data):
 def test_large_arrays_in_a_random_program(data):
     """Arrays large enough for the backend to drop them behind their last use; modes agree with each other."""
     composer = compose(data, [96, 128], 12)
-    runner = _check_value(composer)
+    runner = _check_value(composer, ulps=1024)  # sums in another order, and sines of them
     count = len(composer.inputs)
     pushing, pulling = Runner(chain(composer.graph, "j")), Runner(chain(composer.graph, "r"))
     rng = np.random.default_rng(2)

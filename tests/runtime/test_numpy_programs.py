@@ -1,5 +1,7 @@
 """Generated programs: what they return never aliases, and their source is what a person would write."""
 
+import itertools
+
 import mixad.ops  # noqa: F401 - registers the operations
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from mixad.ir.errors import UnsupportedOperationError
 from mixad.runtime.backend import backend_named, backends
 from mixad.runtime.compiler import compile_module
 from mixad.runtime.numpy import NUMPY
+from mixad.runtime.numpy.table import template_of
 from mixad.runtime.reference import interpret
 
 VECTOR = TensorType((4,), np.float64)
@@ -59,9 +62,9 @@ def test_outputs_alias_neither_inputs_nor_each_other(name):
         np.testing.assert_array_equal(x, np.arange(4.0))
 
 
-def test_a_number_is_written_as_a_number():
+def test_a_number_has_a_name_that_says_which():
     program, _ = _compiled(lambda b, x: b.add(x, b.constant(value=Dense(2.5, VECTOR))), VECTOR)
-    assert "2.5" in program.source
+    assert "n2_5" in program.source
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int8, np.uint8, np.complex64])
@@ -125,3 +128,41 @@ def test_backends_by_name():
     assert backend_named("numpy") in backends()
     with pytest.raises(ValueError, match=r"no backend 'abacus'; there are .*numpy"):
         backend_named("abacus")
+
+
+def test_numbers_of_two_element_types_have_two_names():
+    halves = [Dense(0.5, TensorType((4,), dtype)) for dtype in (np.float32, np.float64)]
+
+    def write(b, *inputs):
+        return [b.add(x, b.constant(value=half)) for x, half in zip(inputs, halves, strict=True)]
+
+    program, _ = _compiled(write, *(half.type for half in halves))
+    single, double = program.run(np.ones(4, np.float32), np.ones(4))
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    assert "n0_5_f64" in program.source
+    np.testing.assert_array_equal(double, 1.5)
+
+
+def test_products_of_all_arrangements_of_axes():
+    sizes = {"a": 2, "b": 3, "c": 4, "d": 5}
+    written = 0
+    for x, y in itertools.product(
+        [labels for rank in (1, 2, 3) for labels in itertools.permutations("abc", rank)], repeat=2
+    ):
+        y = [{"a": "d"}.get(label, label) for label in y]
+        kept = [label for label in dict.fromkeys([*x, *y]) if label not in x or label not in y or label == "c"]
+        for out in (kept, [label for label in kept if label != "c"]):
+            spec = f"{''.join(x)},{''.join(y)}->{''.join(out)}"
+            graph = Graph("f")
+            left, right = (
+                graph.add_input(TensorType(tuple(sizes[label] for label in each), np.float64)) for each in (x, y)
+            )
+            op = Builder(graph).contract(left, right, spec=spec).owner
+            arrays = [np.sin(np.arange(float(value.type.size))).reshape(value.type.shape) for value in (left, right)]
+            template = template_of(op)
+            if template is not None:
+                written += 1
+                found = eval(template.format("left", "right"), dict(zip(("left", "right"), arrays, strict=True)))
+                assert np.shape(found) == op.result.type.shape, spec
+                np.testing.assert_allclose(found, np.einsum(spec, *arrays), atol=1e-12, err_msg=spec)
+    assert written > 100
