@@ -128,14 +128,16 @@ def failing(error: Exception) -> Call:
     return fail
 
 
-def agreed(calls: Calls, tolerance: float | None, absent: dict[str, str]) -> dict[str, Call]:
+def agreed(
+    calls: Calls, tolerance: float | None, absent: dict[str, str], limit: float = LIMIT_SECONDS
+) -> dict[str, Call]:
     """The calls that ran and agree with the first that did; ``absent`` gains why the others do not take part."""
     forget()
     reference: list[Any] = []
     found: dict[str, Call] = {}
     for name, one in calls.items():
         try:
-            with time_limit():
+            with time_limit(limit):
                 result = one()
             if tolerance is not None:
                 numbers = flat(result)

@@ -1,92 +1,45 @@
-"""Warm calls on a GPU, beside PyTorch and JAX: ``python -m benchmarks.gpu [--check] [--seconds S] [WORD ...]``.
+"""Warm calls on a GPU: ``python -m benchmarks.gpu [--check | --compile] [--seconds S] [WORD ...]``.
 
-Each row runs one program in mixad (its arrays on the device), torch.compile, eager PyTorch and jax.jit, each waiting
-for its result, and says what share of the device's own copy bandwidth, or of its matrix rate, mixad reaches: bytes are
-those of the inputs and outputs, operations those of the products. Both are measured first, by copies and products of
-PyTorch; without it the shares are left out. ``--check`` runs the rows at small sizes in Triton's interpreter, and
-measures nothing. A library that is not installed, or that fails, is left out, and why is printed.
+The rows are those of `make bench`, at the sizes of a GPU (see `rows.sized`), beside torch.compile, PyTorch and JAX.
+Each library's arrays stand on the GPU, each waits for its result, and the results must agree. Behind mixad's time and
+its ratio to the others stand what its plan counts, the bytes that kernels read and write and the operations of
+products, as bandwidth and rate, and their shares of what this GPU was measured to do: copying memory, and PyTorch's
+products of matrices of the row's element type. A library that is not installed, or that fails, is left out, and why is
+printed. ``--check`` runs the rows at tiny sizes in Triton's interpreter and compares the numbers with NumPy's;
+``--compile`` compiles their kernels, at the sizes of a GPU, for sm_90.
 """
 
 from __future__ import annotations
+
+from . import threads  # noqa: F401  isort: skip (before any library is loaded)
 
 import argparse
 import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
+import mixad as mx
 import numpy as np
+from mixad.frontend.devices import missing_gpu
+from mixad.runtime.compiler import compile_module
+from mixad.runtime.triton import TRITON
+from mixad.runtime.triton.compiler import HOPPER, compile_kernels
+from mixad.runtime.triton.devices import device_of
+from mixad.runtime.triton.lowering import Plan, Work
 
-from .programs import Function, layers_of, network, waves
+from .contest import agreed, check, derivative, flat
+from .paired import alternate, quartiles, ratio
+from .peers import MIXAD, Library, jax
+from .rows import ROWS, Row
 
-#: Sizes are divided by this for ``--check``.
-SMALL = 64
-
-
-@dataclass(frozen=True)
-class Row:
-    """A program of a NumPy namespace, its arguments for a scale, and the operations of its products."""
-
-    name: str
-    function: Callable[[Any], Function]
-    arguments: Callable[[int], tuple[Any, ...]]
-    products: Callable[[int], float] = lambda scale: 0.0
-    argnums: tuple[int, ...] = (0,)
-
-
-def _normal(*shape: int, dtype: Any = np.float32) -> Any:
-    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
-
-
-def softmax_loss(numpy: Any) -> Function:
-    def loss(x: Any, y: Any) -> Any:
-        powers = numpy.exp(x - numpy.max(x, axis=-1, keepdims=True))
-        return numpy.sum(y * powers / numpy.sum(powers, axis=-1, keepdims=True))
-
-    return loss
-
-
-def normalized(numpy: Any) -> Function:
-    def loss(x: Any, y: Any) -> Any:
-        centred = x - numpy.mean(x, axis=-1, keepdims=True)
-        return numpy.sum(y * centred / numpy.sqrt(numpy.mean(centred * centred, axis=-1, keepdims=True) + 1e-5))
-
-    return loss
-
-
-def product(numpy: Any) -> Function:
-    return lambda x, y: numpy.sum(numpy.tanh(numpy.matmul(x, y)))
-
-
-def perceptron(numpy: Any) -> Function:
-    apply = network(numpy)
-    return lambda layers, x, y: apply(layers, x, y)
-
-
-ROWS = [
-    Row("gradient of sum(tanh(sin(x)*exp(-x*x) + x)), 1e8", waves, lambda s: (_normal(100_000_000 // s**2),)),
-    Row("gradient through a softmax, 16,384 x 2,048", softmax_loss, lambda s: (_normal(16_384 // s, 2_048 // s),) * 2),
-    Row("gradient through a layer norm, 16,384 x 2,048", normalized, lambda s: (_normal(16_384 // s, 2_048 // s),) * 2),
-    Row(
-        "gradient of sum(tanh(x @ y)), 4,096 squared",
-        product,
-        lambda s: (_normal(4_096 // s, 4_096 // s),) * 2,
-        lambda s: 6.0 * (4_096 / s) ** 3,
-        (0, 1),
-    ),
-    Row(
-        "gradient of a network 1,024-4,096-4,096-1,024, batch 8,192",
-        perceptron,
-        lambda s: (
-            layers_of((1_024 // s, 4_096 // s, 4_096 // s, 1_024 // s), np.float32),
-            _normal(8_192 // s, 1_024 // s),
-            _normal(8_192 // s, 1_024 // s),
-        ),
-        lambda s: 6.0 * (8_192 / s) * (2 * 1_024 * 4_096 + 4_096**2) / s**2,
-    ),
-]
+#: Bytes that are copied, and the size of matrices that are multiplied, to find what the GPU can do.
+COPIED, SQUARE = 1 << 30, 8_192
+#: For a first call: kernels by the hundred are compiled, in parallel.
+FIRST_SECONDS = 600.0
+Rates = dict[str, float]
 
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -99,151 +52,188 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
 # --- libraries -----------------------------------------------------------------------------------
 
 
-def mixad_call(row: Row, arguments: tuple[Any, ...]) -> Callable[[], Any]:
-    import mixad as mx
-
-    given = mapped(mx.to_device, arguments)
-    call = mx.jit(mx.grad(row.function(np), row.argnums if len(row.argnums) > 1 else row.argnums[0]))
-    return lambda: call(*given)
+def _on_gpu(tree: Any) -> Any:
+    return mapped(lambda x: mx.to_device(np.asarray(x)), tree)
 
 
-def torch_call(compiled: bool) -> Callable[[Row, tuple[Any, ...]], Callable[[], Any]]:
-    def make(row: Row, arguments: tuple[Any, ...]) -> Callable[[], Any]:
+ON_GPU = replace(MIXAD, array=_on_gpu)
+
+
+def torch_libraries() -> list[Library]:
+    """torch.compile and eager PyTorch with their arrays on the GPU; none where there is no PyTorch that finds one."""
+    try:
         import torch
+    except ImportError:
+        return []
+    if not torch.cuda.is_available():
+        print("PyTorch finds no GPU")
+        return []
+    from . import torch_peer
 
-        from .torch_peer import NAMESPACE
+    torch.set_default_device("cuda")
+    torch.set_float32_matmul_precision("highest")
 
-        torch.set_float32_matmul_precision("highest")
-        given = mapped(lambda x: torch.tensor(x, device="cuda"), arguments)
-        gradient = torch.func.grad(row.function(NAMESPACE), row.argnums if len(row.argnums) > 1 else row.argnums[0])
-        call = torch.compile(gradient) if compiled else gradient
+    def finished(result: Any) -> Any:
+        torch.cuda.synchronize()
+        return result
 
-        def run() -> Any:
-            result = call(*given)
-            torch.cuda.synchronize()
-            return result
-
-        return run
-
-    return make
-
-
-def jax_call(row: Row, arguments: tuple[Any, ...]) -> Callable[[], Any]:
-    import jax
-
-    if jax.default_backend() != "gpu":
-        raise RuntimeError(f"JAX runs on {jax.default_backend()}")
-    jax.config.update("jax_default_matmul_precision", "highest")
-    given = jax.device_put(arguments)
-    call = jax.jit(jax.grad(row.function(jax.numpy), row.argnums if len(row.argnums) > 1 else row.argnums[0]))
-    return lambda: jax.block_until_ready(call(*given))
+    return [replace(each, ready=finished) for each in reversed(torch_peer.libraries())]
 
 
-LIBRARIES: dict[str, Callable[[Row, tuple[Any, ...]], Callable[[], Any]]] = {
-    "mixad": mixad_call,
-    "torch.compile": torch_call(True),
-    "torch": torch_call(False),
-    "jax.jit": jax_call,
-}
+def jax_libraries() -> list[Library]:
+    """JAX; none where it finds no GPU."""
+    os.environ.pop("JAX_PLATFORMS", None)
+    library = jax()
+    if library is None:
+        return []
+    import jax as module
+
+    if module.default_backend() != "gpu":
+        print(f"JAX runs on {module.default_backend()}")
+        return []
+    module.config.update("jax_default_matmul_precision", "highest")
+    return [library]
 
 
 # --- measuring -----------------------------------------------------------------------------------
 
 
-def seconds_of(run: Callable[[], Any], budget: float) -> float:
-    """The median of warm calls."""
+def _seconds(run: Callable[[], Any], budget: float) -> float:
+    """The fastest of warm runs."""
     run(), run()
     times: list[float] = []
     end = time.perf_counter() + budget
-    while len(times) < 5 or (time.perf_counter() < end and len(times) < 1000):
+    while len(times) < 5 or time.perf_counter() < end:
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)
-    return float(np.median(times))
+    return min(times)
 
 
-def device_rates(budget: float) -> tuple[float, float] | None:
-    """Bytes a second of a copy, reads and writes together, and operations a second of a float32 product."""
-    try:
+def rates_of_device(budget: float) -> Rates:
+    """Bytes a second of a copy within the GPU's memory, reads and writes together ("copy"); where there is PyTorch,
+    operations a second of its products, by element type."""
+    driver = device_of().driver
+    source, target = (driver.alloc(COPIED) for _ in range(2))
+
+    def copy() -> None:
+        driver.copy(target, source, COPIED)
+        driver.synchronize()
+
+    found = {"copy": 2 * COPIED / _seconds(copy, budget)}
+    for address in (source, target):
+        driver.free(address)
+    if torch_libraries():
         import torch
-    except ImportError:
-        return None
-    x, y = torch.ones(1 << 28, device="cuda"), torch.empty(1 << 28, device="cuda")
-    m = torch.ones(8192, 8192, device="cuda")
-    torch.set_float32_matmul_precision("highest")
 
-    def timed(work: Callable[[], Any]) -> float:
-        def run() -> None:
-            work()
-            torch.cuda.synchronize()
+        for name in ("float32", "float64"):
+            matrix = torch.ones(SQUARE, SQUARE, dtype=getattr(torch, name))
 
-        return seconds_of(run, budget)
+            def multiply(matrix: Any = matrix) -> None:
+                matrix @ matrix
+                torch.cuda.synchronize()
 
-    return 2 * 4 * (1 << 28) / timed(lambda: y.copy_(x)), 2 * 8192**3 / timed(lambda: m @ m)
+            found[name] = 2 * SQUARE**3 / _seconds(multiply, budget)
+    return found
 
 
-def check(rows: list[Row]) -> None:
-    """Run the rows at small sizes, and compare the numbers with those of the CPU."""
-    import mixad as mx
+def plan_of(row: Row, arguments: tuple[Any, ...]) -> Plan:
+    """The plan of a row's derivative."""
+    module = mx.make_graph(row.derivative(MIXAD, row.function(MIXAD)))(*arguments)
+    found: Plan = compile_module(module, TRITON)[module.entry.name].run.plan  # type: ignore[attr-defined]
+    return found
 
+
+def shares(work: Work | None, dtype: str, seconds: float, rates: Rates) -> list[str]:
+    """What a time comes to, beside what the GPU can do."""
+    if work is None:
+        return ["the host decides how much is done"]
+    bandwidth, rate = work.nbytes / seconds, work.operations / seconds
+    found = [f"{bandwidth / 1e9:,.0f} GB/s, {bandwidth / rates['copy']:.0%} of a copy's"]
+    if work.operations:
+        share = f", {rate / rates[dtype]:.0%} of {dtype} products'" if dtype in rates else ""
+        found.append(f"{rate / 1e12:.2f} TFLOP/s{share}")
+    return found
+
+
+def line(row: Row, peers: list[Library], seconds: float, rates: Rates) -> str:
+    """Measure a row."""
+    arguments, absent = row.arguments(), dict(row.absent)
+    calls = {each.name: derivative(row, each, arguments) for each in [ON_GPU, *peers] if each.name not in absent}
+    samples = alternate(agreed(calls, row.tolerance, absent, FIRST_SECONDS), seconds, rest=0.0)
+    if "mixad" not in samples:
+        return f"mixad failed: {absent['mixad']}"
+    own = samples.pop("mixad")
+    kinds: list[str] = []
+    mapped(lambda x: kinds.append(str(np.asarray(x).dtype)), arguments)
+    cells = [f"{quartiles(own).median * 1e3:9.3f} ms"]
+    cells += [f"{name} {ratio(own, times).median:.2f}" for name, times in samples.items()]
+    dtype = "float32" if "float32" in kinds else "float64"
+    cells += shares(plan_of(row, arguments).work, dtype, quartiles(own).median, rates)
+    return "   ".join([*cells, *(f"{name}: {why}" for name, why in absent.items())])
+
+
+# --- checking ------------------------------------------------------------------------------------
+
+
+def check_rows(rows: list[Row]) -> None:
+    """Run rows on the device, at tiny sizes, and compare with NumPy's backend."""
     for row in rows:
-        arguments = row.arguments(SMALL)
-        found = mixad_call(row, arguments)()
-        argnums = row.argnums if len(row.argnums) > 1 else row.argnums[0]
-        wanted = mx.grad(row.function(np), argnums)(*arguments)
-        pairs: list[tuple[Any, Any]] = []
-        _zip(found, wanted, pairs)
-        for each, expected in pairs:
-            np.testing.assert_allclose(each.numpy(), expected, rtol=2e-4, atol=2e-5)
-        print(f"{row.name}: right at small sizes")
+        arguments = row.arguments()
+        found, wanted = (derivative(row, library, arguments)() for library in (ON_GPU, MIXAD))
+        check(flat(found), flat(wanted), row.tolerance)
+        work = plan_of(row, arguments).work
+        counted = (
+            "the host decides how much" if work is None else f"{work.nbytes:,} bytes, {work.operations:,} operations"
+        )
+        print(f"{row.label}: right ({counted})", flush=True)
 
 
-def _zip(found: Any, wanted: Any, pairs: list[tuple[Any, Any]]) -> None:
-    if isinstance(found, list | tuple):
-        for each, expected in zip(found, wanted, strict=True):
-            _zip(each, expected, pairs)
-    else:
-        pairs.append((found, wanted))
+def compile_rows(rows: list[Row]) -> None:
+    """Compile the rows' kernels, at the sizes of a GPU, for one that is not there."""
+    for row in rows:
+        plan = plan_of(row, row.arguments())
+        kernels = list(dict.fromkeys(plan.kernels()))
+        shared = max(binary.metadata["shared"] for binary in compile_kernels(kernels, HOPPER))
+        print(
+            f"{row.label}: {len(kernels)} kernels for {HOPPER}, at most {shared:,} bytes of shared memory; "
+            f"{plan.depth_bytes / 1e9:.2f} GB beside the arguments",
+            flush=True,
+        )
 
 
-def line(row: Row, budget: float, rates: tuple[float, float] | None) -> str:
-    arguments, times, cells = row.arguments(1), {}, []
-    for name, make in LIBRARIES.items():
-        try:
-            times[name] = seconds_of(make(row, arguments), budget)
-            cells.append(f"{name} {times[name] * 1e3:.3f} ms")
-        except Exception as error:
-            cells.append(f"{name}: {type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ''}")
-    if rates is not None and "mixad" in times:
-        sizes: list[int] = []
-        mapped(lambda x: sizes.append(x.nbytes), arguments)
-        work = row.products(1)
-        share = work / times["mixad"] / rates[1] if work else 2 * sum(sizes) / times["mixad"] / rates[0]
-        cells.append(f"{share:.0%} of the {'matrix rate' if work else 'copy bandwidth'}")
-    return "   ".join([f"{row.name:62}", *cells])
+def chosen(words: list[str], tiny: bool) -> list[Row]:
+    """The rows with all of the words in their labels, each once."""
+    made = [((row.tiny if tiny else row.for_gpu) or (lambda row=row: row))() for row in ROWS]
+    rows = {row.label: row for row in made}
+    return [row for label, row in rows.items() if all(word.lower() in label.lower() for word in words)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("words", nargs="*")
-    parser.add_argument("--check", action="store_true", help="small sizes, in Triton's interpreter")
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each row and library")
+    parser.add_argument("--check", action="store_true", help="tiny sizes, in Triton's interpreter")
+    parser.add_argument("--compile", action="store_true", help="the kernels for sm_90, with or without a GPU")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of rounds, for each row")
     options = parser.parse_args()
-    rows = [row for row in ROWS if all(word.lower() in row.name.lower() for word in options.words)]
+    rows = chosen(options.words, options.check)
     if options.check:
         os.environ["MIXAD_TRITON"] = "interpret"
-        check(rows)
+        check_rows(rows)
         return
-    from mixad.frontend.devices import missing_gpu
-
+    if options.compile:
+        compile_rows(rows)
+        return
     missing = missing_gpu()
     if missing is not None:
         sys.exit(f"nothing is measured: {missing}")
-    rates = device_rates(options.seconds)
-    if rates is not None:
-        print(f"copy bandwidth {rates[0] / 1e9:.0f} GB/s, float32 products {rates[1] / 1e12:.1f} TFLOP/s")
+    rates = rates_of_device(options.seconds)
+    shown = [f"{name} products {rate / 1e12:.1f} TFLOP/s" for name, rate in rates.items() if name != "copy"]
+    print(", ".join([f"copy {rates['copy'] / 1e9:.0f} GB/s", *shown]))
+    print("mixad's time, its ratio to each peer, what its plan's bytes and operations come to")
+    peers = [*torch_libraries(), *jax_libraries()]
     for row in rows:
-        print(line(row, options.seconds, rates), flush=True)
+        print(f"{row.label:90}", line(row, peers, options.seconds, rates), flush=True)
 
 
 if __name__ == "__main__":

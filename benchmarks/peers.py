@@ -173,7 +173,7 @@ def call(library: Library, function: Function, *arguments: Any) -> Callable[[], 
 
 def to_numpy(x: Any) -> Any:
     """Any library's array, or a number, as NumPy's."""
-    return x.detach().numpy() if hasattr(x, "detach") else x.asnumpy() if hasattr(x, "asnumpy") else np.asarray(x)
+    return x.detach().cpu().numpy() if hasattr(x, "detach") else x.asnumpy() if hasattr(x, "asnumpy") else np.asarray(x)
 
 
 def fresh(function: Function) -> Function:

@@ -6,7 +6,7 @@ A row is one entry here. ``function`` is written for a library (see `peers.Libra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -68,7 +68,8 @@ class Row:
 
     ``arguments`` makes the arguments, of function and derivative alike. With ``gradient`` the derivative is a gradient,
     and the bound on its cost beside the function's applies. ``loops`` marks programs with long loops, ``quick`` those
-    of `make bench-quick`. ``absent`` says why a library is left out.
+    of `make bench-quick`. ``absent`` says why a library is left out. ``for_gpu`` makes the row at the sizes of a GPU,
+    ``tiny`` at sizes for Triton's interpreter (see `sized`).
     """
 
     section: str
@@ -81,6 +82,8 @@ class Row:
     loops: bool = False
     quick: bool = False
     absent: Mapping[str, str] = field(default_factory=dict)
+    for_gpu: Callable[[], Row] | None = None
+    tiny: Callable[[], Row] | None = None
 
     @property
     def label(self) -> str:
@@ -91,6 +94,12 @@ class Row:
     def about(self) -> str:
         """What stands below the section's heading."""
         return SECTIONS[self.section]
+
+
+def sized(make: Callable[..., Row], *sizes: Any, gpu: tuple[Any, ...], tiny: tuple[Any, ...], **options: Any) -> Row:
+    """A row of ``sizes``, which can be made with the two other lists of sizes too."""
+    row = make(*sizes, **options)
+    return replace(row, for_gpu=partial(make, *gpu, **options), tiny=partial(make, *tiny, **options))
 
 
 def of_numpy(make: Callable[[Any], Function]) -> Callable[[Library], Function]:
@@ -190,7 +199,7 @@ def hessian_vector_softmax(samples: int, dtype: Any, quick: bool = False) -> Row
     )
 
 
-def layer(name: str, make: Callable[[Any], Function], arguments: Any, dtype: Any, quick: bool = False) -> Row:
+def _layer(name: str, make: Callable[[Any], Function], arguments: Any, dtype: Any, quick: bool) -> Row:
     return Row(
         LAYERS,
         f"{name}, {np.dtype(dtype)}",
@@ -198,6 +207,27 @@ def layer(name: str, make: Callable[[Any], Function], arguments: Any, dtype: Any
         arguments,
         lambda library, function: library.value_and_grad(function, (0, 1, 2)),
         tolerance(dtype),
+        quick=quick,
+    )
+
+
+def attention(batch: int, length: int, width: int, dtype: Any, quick: bool = False) -> Row:
+    arguments = partial(programs.normal, *((batch, length, width),) * 3, dtype=dtype)
+    return _layer(f"attention, {batch} x {length:,} x {width}", programs.attention, arguments, dtype, quick)
+
+
+def layer_norm(rows: int, columns: int, dtype: Any, quick: bool = False) -> Row:
+    arguments = partial(programs.normal, (rows, columns), (columns,), (columns,), dtype=dtype)
+    return _layer(f"layer norm, {rows:,} x {columns:,}", programs.layer_norm, arguments, dtype, quick)
+
+
+def softmax_regression(samples: int, features: int, classes: int, dtype: Any, quick: bool = False) -> Row:
+    return Row(
+        LAYERS,
+        f"softmax regression, {samples:,} x {features} to {classes}, {np.dtype(dtype)}",
+        of_numpy(programs.softmax_regression),
+        lambda: programs.classification_arguments(samples, features, classes, dtype),
+        tolerance=tolerance(dtype),
         quick=quick,
     )
 
@@ -212,14 +242,19 @@ def gaussian_mixture(n: int, d: int, k: int, quick: bool = False) -> Row:
     )
 
 
-def bundle_adjustment() -> Row:
+def repeated(count: int, *arrays: Any) -> list[Any]:
+    """The first ``count`` rows of each array, which is repeated where it has fewer."""
+    return [np.resize(array, (count, *array.shape[1:])) for array in arrays]
+
+
+def bundle_adjustment(observations: int) -> Row:
     def arguments() -> tuple[Any, ...]:
-        cameras, points, weights, features, *observed = adbench_data.ba_file("ba1_n49_m7776_p31843.txt")
-        return cameras, points, weights, features, *observed, programs_adbench.seeds(len(weights))
+        cameras, points, *observed = adbench_data.ba_file("ba1_n49_m7776_p31843.txt")
+        return cameras, points, *repeated(observations, *observed), programs_adbench.seeds(observations)
 
     return Row(
         ADBENCH,
-        "bundle adjustment, 31,843 observations (Jacobian by two pullbacks)",
+        f"bundle adjustment, {observations:,} observations (Jacobian by two pullbacks)",
         programs_adbench.bundle_adjustment,
         arguments,
         programs_adbench.bundle_adjustment_rows,
@@ -228,36 +263,49 @@ def bundle_adjustment() -> Row:
     )
 
 
-def long_short_term_memory() -> Row:
+def long_short_term_memory(characters: int) -> Row:
+    def arguments() -> tuple[Any, ...]:
+        *parameters, text = adbench_data.lstm_file("lstm_l2_c1024.txt")
+        return *parameters, text[: characters - 1]
+
     return Row(
         ADBENCH,
-        "LSTM, 2 layers, 1,024 characters",
+        f"LSTM, 2 layers, {characters:,} characters",
         programs_adbench.lstm,
-        lambda: adbench_data.lstm_file("lstm_l2_c1024.txt"),
+        arguments,
         lambda library, function: library.value_and_grad(function, (0, 1)),
         loops=True,
     )
 
 
-def hand(complicated: bool) -> Row:
+def hand(complicated: bool, points: int, most: int | None = None) -> Row:
+    """Of a model of ``most`` vertices, or of all."""
     kind = "complicated" if complicated else "simple"
+
+    def arguments() -> tuple[Any, ...]:
+        *model, vertices, weights, angles, measured, coordinates, corners = adbench_data.hand_file(
+            f"hand_{kind}_c100.txt", complicated
+        )
+        surface = vertices[:, :most], weights[:, :most], angles
+        return *model, *surface, *repeated(points, measured, coordinates, corners % (most or vertices.shape[1]))
+
     return Row(
         ADBENCH,
-        f"hand tracking, {kind}, 100 points (Jacobian in forward mode)",
+        f"hand tracking, {kind}, {points:,} points (Jacobian in forward mode)",
         programs_adbench.hand,
-        lambda: adbench_data.hand_file(f"hand_{kind}_c100.txt", complicated),
+        arguments,
         jacobian,
         gradient=False,
         quick=not complicated,
     )
 
 
-def recurrence(steps: int) -> Row:
+def recurrence(steps: int, size: int) -> Row:
     return Row(
         LOOPS,
-        f"scan of {steps:,} steps, tanh(w @ h + x), 32 numbers, float64",
+        f"scan of {steps:,} steps, tanh(w @ h + x), {size:,} numbers, float64",
         programs.recurrence,
-        lambda: programs.recurrence_arguments(steps, 32),
+        lambda: programs.recurrence_arguments(steps, size),
         loops=True,
         quick=True,
     )
@@ -267,7 +315,7 @@ def small(name: str, make: Callable[[Any], Function], *arguments: Any, quick: bo
     return Row(SMALL, name, of_numpy(make), lambda: arguments, grad, quick=quick)
 
 
-def of_order(order: int) -> Row:
+def of_order(order: int, points: int) -> Row:
     def function(library: Library) -> Function:
         """The sum of the derivative of one order less."""
         numpy = library.numpy
@@ -283,60 +331,69 @@ def of_order(order: int) -> Row:
         return total
 
     layers = programs.layers_of((1, 32, 32, 1), np.float64)
-    x = np.linspace(-2.0, 2.0, 1_000)[:, None]
-    return Row(ORDERS, f"order {order}", function, lambda: (x, layers), grad, gradient=order == 1)
+    x = np.linspace(-2.0, 2.0, points)[:, None]
+    name = f"order {order}" + (f", {points:,} points" if points != 1_000 else "")
+    return Row(ORDERS, name, function, lambda: (x, layers), grad, gradient=order == 1)
+
+
+def _element_wise() -> list[Row]:
+    sizes = (10**3, 10**4, 10**5, 10**6, 10**7)
+    return [
+        sized(element_wise, dtype, size, gpu=(dtype, 10 * size), tiny=(dtype, 100), quick=size in (10**4, 10**7))
+        for dtype in (np.float32, np.float64)
+        for size in sizes
+    ]
+
+
+def _networks() -> list[Row]:
+    single, double = np.float32, np.float64
+    small, wide, deep, tiny = (64, 64, 64, 1), (4_096,) * 4, (2, *(20,) * 8, 1), (20, (6, 5, 5, 1))
+    return [
+        sized(network, 32, (8, 16, 1), double, gpu=(32, (8, 16, 1), double), tiny=(*tiny, double)),
+        sized(network, 128, (128,) * 4, single, gpu=(1_024, (1_024,) * 4, single), tiny=(*tiny, single), quick=True),
+        sized(network, 65_536, small, single, gpu=(1_048_576, small, single), tiny=(40, small, single), quick=True),
+        sized(network, 8_192, (512,) * 4, single, gpu=(8_192, wide, single), tiny=(*tiny, single), quick=True),
+        sized(network, 10_000, deep, double, gpu=(1_000_000, deep, double), tiny=(9, deep, double), quick=True),
+        sized(second_order, 128, (128,) * 4, single, gpu=(1_024, (1_024,) * 4, single), tiny=(*tiny, single)),
+        sized(second_order, 65_536, small, single, gpu=(1_048_576, small, single), tiny=(*tiny, single), quick=True),
+        *(
+            sized(pinn, 10_000, dtype, gpu=(1_000_000, dtype), tiny=(20, dtype), quick=True)
+            for dtype in (single, double)
+        ),
+        sized(hessian_vector_rosenbrock, 1_000, gpu=(10_000_000,), tiny=(50,)),
+        sized(hessian_vector_softmax, 10_000, double, gpu=(1_000_000, double), tiny=(30, double)),
+    ]
 
 
 def _rows() -> list[Row]:
-    single, double = np.float32, np.float64
-    sizes = (10**3, 10**4, 10**5, 10**6, 10**7)
+    single = np.float32
     return [
-        *(element_wise(dtype, size, size in (10**4, 10**7)) for dtype in (single, double) for size in sizes),
-        network(32, (8, 16, 1), double),
-        network(128, (128,) * 4, single, True),
-        network(65_536, (64, 64, 64, 1), single, True),
-        network(8_192, (512,) * 4, single, True),
-        network(10_000, (2, *(20,) * 8, 1), double, True),
-        second_order(128, (128,) * 4, single),
-        second_order(65_536, (64, 64, 64, 1), single, True),
-        pinn(10_000, single, True),
-        pinn(10_000, double, True),
-        hessian_vector_rosenbrock(1_000),
-        hessian_vector_softmax(10_000, double),
-        layer(
-            "attention, 8 x 512 x 64",
-            programs.attention,
-            partial(programs.normal, *((8, 512, 64),) * 3, dtype=single),
+        *_element_wise(),
+        *_networks(),
+        sized(attention, 8, 512, 64, single, gpu=(32, 2_048, 64, single), tiny=(2, 24, 8, single), quick=True),
+        sized(layer_norm, 8_192, 512, single, gpu=(32_768, 4_096, single), tiny=(9, 33, single), quick=True),
+        sized(
+            softmax_regression,
+            60_000,
+            784,
+            10,
             single,
-            True,
-        ),
-        layer(
-            "layer norm, 8,192 x 512",
-            programs.layer_norm,
-            partial(programs.normal, (8_192, 512), (512,), (512,), dtype=single),
-            single,
-            True,
-        ),
-        Row(
-            LAYERS,
-            "softmax regression, 60,000 x 784 to 10, float32",
-            of_numpy(programs.softmax_regression),
-            lambda: programs.classification_arguments(60_000, 784, 10, single),
-            tolerance=tolerance(single),
+            gpu=(300_000, 784, 10, single),
+            tiny=(30, 20, 10, single),
             quick=True,
         ),
-        gaussian_mixture(1_000, 10, 25, True),
-        gaussian_mixture(10_000, 2, 5),
-        bundle_adjustment(),
-        long_short_term_memory(),
-        hand(False),
-        hand(True),
-        recurrence(1_000),
+        sized(gaussian_mixture, 1_000, 10, 25, gpu=(100_000, 10, 25), tiny=(20, 3, 4), quick=True),
+        sized(gaussian_mixture, 10_000, 2, 5, gpu=(1_000_000, 2, 5), tiny=(20, 2, 5)),
+        sized(bundle_adjustment, 31_843, gpu=(1_000_000,), tiny=(30,)),
+        sized(long_short_term_memory, 1_024, gpu=(1_024,), tiny=(4,)),
+        sized(hand, False, 100, gpu=(False, 100_000), tiny=(False, 5, 8)),
+        sized(hand, True, 100, gpu=(True, 100_000), tiny=(True, 5, 8)),
+        sized(recurrence, 1_000, 32, gpu=(1_000, 1_024), tiny=(5, 4)),
         small("sin(x) * x at a number", lambda numpy: lambda x: numpy.sin(x) * x, np.float64(0.5), quick=True),
         small("sum(x * x) of 3 numbers", lambda numpy: lambda x: numpy.sum(x * x), np.array([0.1, 0.2, 0.3])),
         small("Rosenbrock, 3 numbers", programs.rosenbrock, np.array([0.1, 0.2, 0.3]), quick=True),
         small("Rosenbrock, 1,000 numbers", programs.rosenbrock, np.linspace(-1.2, 1.0, 1_000)),
-        *(of_order(order) for order in range(1, 7)),
+        *(sized(of_order, order, 1_000, gpu=(order, 100_000), tiny=(order, 5)) for order in range(1, 7)),
     ]
 
 

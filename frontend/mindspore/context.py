@@ -1,13 +1,13 @@
 """MindSpore's execution settings, as far as they mean something here.
 
 Both modes run alike: every derivative is a compiled program, and all else runs at once. With ``device_target="GPU"``
-derivatives run on the GPU, if there is one that Triton can compile for; a target that is not there, or not supported,
-runs on the CPU, which is logged once with the reason.
+derivatives run on the GPU, if there is one that Triton can compile for; with a target that is not there, or not
+supported, they run on the CPU, of which a warning tells, with the reason and the remedy.
 """
 
 from __future__ import annotations
 
-import logging
+import warnings
 from typing import Any, Final
 
 from ..devices import device, missing_gpu, set_default
@@ -16,15 +16,16 @@ GRAPH_MODE: Final = 0
 PYNATIVE_MODE: Final = 1
 _TARGETS: Final = ("CPU", "GPU", "Ascend")
 
-_log = logging.getLogger("mixad.mindspore")
 _settings: dict[str, Any] = {"mode": PYNATIVE_MODE, "device_target": "CPU", "device_id": 0}
-_logged: set[str] = set()
+_warned: set[str] = set()
 
 
 def set_context(**settings: Any) -> None:
     """Set ``mode`` (``GRAPH_MODE`` or ``PYNATIVE_MODE``), ``device_target`` ("CPU", "GPU", "Ascend"), ``device_id``.
 
-    Raises ValueError for another setting or value; nothing is set then.
+    Raises ValueError for another setting or value; nothing is set then. A target that programs cannot run on is a
+    RuntimeWarning, once a process for each: MindSpore's programs name one at their beginning, and run on the CPU then.
+    `mixad.device` is the way to insist on a GPU.
     """
     for name, value in settings.items():
         if name not in _settings:
@@ -35,11 +36,12 @@ def set_context(**settings: Any) -> None:
             raise ValueError(f"device_target is {value!r}; it is one of {', '.join(_TARGETS)}")
     _settings.update(settings)
     target = _settings["device_target"]
-    missing = missing_gpu() if target == "GPU" else "mixad has no backend for it"
+    missing = missing_gpu() if target == "GPU" else "mixad has no backend for it; name another target"
     set_default(device("gpu") if target == "GPU" and missing is None else None)
-    if target != "CPU" and missing is not None and target not in _logged:
-        _logged.add(target)
-        _log.warning("device_target is %r and programs run on the CPU: %s", target, missing)
+    if target != "CPU" and missing is not None and target not in _warned:
+        _warned.add(target)
+        text = f"device_target is {target!r}, and programs run on the CPU: {missing}"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 def get_context(name: str) -> Any:

@@ -17,7 +17,7 @@ from typing import Final
 from ...ir.graph import Graph, Operation, Value
 from ...ir.types import FLOATING
 from ...ops.contraction import Labels, parse_spec
-from .expressions import EXPRESSIONS, TRITON_NAMES
+from .expressions import EXPRESSIONS, LONG, TRITON_NAMES
 from .points import VIEWS, Coord, Point, Shape, domain_point, reshaped, through
 
 #: Operations that readers read through.
@@ -39,6 +39,8 @@ CHEAP: Final = frozenset(
 #: A kernel has at most so many operations and reads and writes at most so many arrays.
 MOST_OPERATIONS: Final = 96
 MOST_POINTERS: Final = 32
+#: At most so many functions that are long themselves: a kernel's threads compute them for one element each.
+MOST_LONG: Final = 4
 #: A value that readers would have to compute from so many parts is stored instead.
 MOST_PARTS: Final = 8
 #: How many clusters back an operation looks for one to join.
@@ -65,7 +67,8 @@ def _is_number(value: Value) -> bool:
 
 @dataclass(eq=False)
 class Cluster:
-    """One kernel to be. ``shape`` is its domain, ``axes`` what it reduces (None as long as it reduces nothing)."""
+    """One kernel to be. ``shape`` is its domain, ``axes`` what it reduces (None as long as it reduces nothing).
+    ``turned`` is an axis that its tiles are long in beside the last (see `turned.turned`)."""
 
     index: int
     shape: Shape
@@ -74,6 +77,7 @@ class Cluster:
     operations: list[Operation] = field(default_factory=list)
     members: dict[Value, Point] = field(default_factory=dict)
     inputs: set[Value] = field(default_factory=set)
+    turned: int | None = None
 
     def full_point(self, shape: Shape | None = None) -> Point:
         """The point of the domain, seen in another shape of as many elements."""
@@ -93,6 +97,12 @@ class Cluster:
         flat = Coord("xindex", frozenset({"x"}))
         point = domain_point(tuple(self.shape[axis] for axis in kept), names, ["x"] * len(kept), flat)
         return point if shape is None else reshaped(point, shape)
+
+    @property
+    def long(self) -> int:
+        """Operations whose code is long. They are computed neither for a reduction nor behind one, whose tiles have
+        several elements a thread."""
+        return sum(op.name in LONG for op in self.operations)
 
     @property
     def rows(self) -> int:
@@ -232,7 +242,7 @@ class Clusters:
         self.steps.append(cluster)
         return cluster
 
-    def _points(self, op: Operation, point: Point) -> list[Point | None]:
+    def points(self, op: Operation, point: Point) -> list[Point | None]:
         """Where a pointwise operation reads its operands."""
         if op.name in EXPRESSIONS:
             return [point] * len(op.operands)
@@ -251,13 +261,15 @@ class Clusters:
         shape = op.result.type.shape
         latest = self._latest(op)
         for cluster in self._candidates(latest):
+            if op.name in LONG and (cluster.axes is not None or cluster.tiled is not None or cluster.long >= MOST_LONG):
+                continue
             for point in _roles(cluster, shape):
-                reads = self._fits(cluster, op, self._points(op, point))
+                reads = self._fits(cluster, op, self.points(op, point))
                 if reads is not None and self._join(cluster, op, point, reads):
                     return
         cluster = self._start(shape)
         point = cluster.full_point()
-        reads = self._fits(cluster, op, self._points(op, point))
+        reads = self._fits(cluster, op, self.points(op, point))
         assert reads is not None
         self._join(cluster, op, point, reads)
 
@@ -286,14 +298,14 @@ class Clusters:
 
     def _open(self, cluster: Cluster, shape: Shape, axes: tuple[int, ...]) -> Cluster | None:
         """The cluster as one over ``shape`` that reduces ``axes``, if it can be."""
-        if cluster.tiled is not None or math.prod(cluster.shape) != math.prod(shape):
+        if cluster.tiled is not None or cluster.long or math.prod(cluster.shape) != math.prod(shape):
             return None
         if cluster.axes is not None:
             return cluster if (cluster.shape, cluster.axes) == (shape, axes) else None
         changed = Cluster(cluster.index, shape, axes, None, list(cluster.operations), {}, set(cluster.inputs))
         for op in cluster.operations:
             point = changed.full_point(op.result.type.shape)
-            if self._fits(changed, op, self._points(op, point)) is None:
+            if self._fits(changed, op, self.points(op, point)) is None:
                 return None
             changed.members[op.result] = point
         return changed

@@ -11,6 +11,13 @@ from triton.language.extra import libdevice
 
 
 @triton.jit
+def spread(x, y):
+    # The first number in the shape of both.
+    found, _ = tl.broadcast(x, y)
+    return found
+
+
+@triton.jit
 def multiply(x, y):
     return x * y
 
@@ -172,7 +179,7 @@ def digamma(x):
 
 @triton.jit
 def hurwitz_zeta(s, x):
-    # For s > 1 and x > 0: twelve terms and the Euler-Maclaurin sum of the others (DLMF 25.11.28).
+    # For s > 1 and x > 0, and s >= 0 at x = 1: twelve terms and the Euler-Maclaurin sum of the others (DLMF 25.11.28).
     found = tl.zeros_like(x)
     a = x
     for _ in tl.static_range(12):
@@ -190,7 +197,13 @@ def hurwitz_zeta(s, x):
     term = term * (s + 5.0) * (s + 6.0) * inverse
     found = found - term * 8.267195767195768e-07
     term = term * (s + 7.0) * (s + 8.0) * inverse
-    return found + term * 2.08767569878681e-08
+    found = found + term * 2.08767569878681e-08
+    term = term * (s + 9.0) * (s + 10.0) * inverse
+    found = found - term * 5.284190138687493e-10
+    term = term * (s + 11.0) * (s + 12.0) * inverse
+    found = found + term * 1.3382536530684679e-11
+    term = term * (s + 13.0) * (s + 14.0) * inverse
+    return found - term * 3.3896802963225829e-13
 
 
 @triton.jit

@@ -7,6 +7,7 @@ Triton's int1.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -146,6 +147,28 @@ def _polygamma(op: Operation, names: Sequence[str], kind: str) -> str:
     return f'tl.where({x} == float("inf"), 0.0, tl.where({pole}, {sign} * float("inf"), {found}))'
 
 
+def _special(name: str, *options: str) -> Row:
+    """A special function, computed in float64 as SciPy's are; its operands take the shape of all."""
+
+    def row(op: Operation, names: Sequence[str], kind: str) -> str:
+        wide = [f"{each}.to(tl.float64)" for each in names]
+        operands = [
+            functools.reduce(lambda x, y: f"spread({x}, {y})", wide[i + 1 :] + wide[:i], x) for i, x in enumerate(wide)
+        ]
+        text = f"{name}({', '.join([*operands, *options])})"
+        return text if kind == "float64" else f"{text}.to(tl.{kind})"
+
+    return row
+
+
+def _expn(op: Operation, names: Sequence[str], kind: str) -> str:
+    n = op.attributes["n"]
+    if n == 0:
+        return f"divide(libdevice.exp(-{names[0]}), {names[0]})"
+    digamma = math.fsum(1 / k for k in range(1, n)) - 0.5772156649015329 if n <= 20 else 0.0  # later terms are nothing
+    return _special("expn", str(n), repr(digamma))(op, names, kind)
+
+
 #: The most divisions that Euclid's algorithm takes, by the bits of the numbers: for neighbours of Fibonacci's sequence.
 _DIVISIONS: Final = {8: 14, 16: 25, 32: 48, 64: 94}
 
@@ -153,6 +176,38 @@ _DIVISIONS: Final = {8: 14, 16: 25, 32: 48, 64: 94}
 def _gcd(op: Operation, names: Sequence[str], kind: str) -> str:
     return f"greatest_common_divisor({names[0]}, {names[1]}, {_DIVISIONS[8 * op.result.type.dtype.itemsize]})"
 
+
+#: Functions of hundreds of lines, with loops.
+_LONG_ROWS: Final[dict[str, Row]] = {
+    "tensor.beta": _special("beta_of", "False"),
+    "tensor.lbeta": _special("beta_of", "True"),
+    "tensor.poch": _special("poch"),
+    "tensor.zeta": _special("zeta"),
+    "tensor.gammainc": _special("gamma_incomplete", "False"),
+    "tensor.gammaincc": _special("gamma_incomplete", "True"),
+    "tensor.betainc": _special("beta_incomplete", "False"),
+    "tensor.betaincc": _special("beta_incomplete", "True"),
+    "tensor.expi": _special("expi"),
+    "tensor.expn": _expn,
+    "tensor.dawsn": _special("dawsn"),
+    "tensor.sine_integral": _special("sine_integral"),
+    "tensor.cosine_integral": _special("cosine_integral"),
+    "tensor.fresnel_sine": _special("fresnel_sine"),
+    "tensor.fresnel_cosine": _special("fresnel_cosine"),
+    "tensor.spence": _special("spence"),
+    "tensor.ellipk": _special("ellipk"),
+    "tensor.ellipe": _special("ellipe"),
+    "tensor.bessel_j": _special("bessel_j"),
+    "tensor.bessel_y": _special("bessel_y"),
+    "tensor.bessel_i": _special("bessel_i", "False"),
+    "tensor.bessel_ie": _special("bessel_i", "True"),
+    "tensor.bessel_k": _special("bessel_k", "False"),
+    "tensor.bessel_ke": _special("bessel_k", "True"),
+    "tensor.hyp0f1": _special("hyp0f1"),
+    "tensor.hyp1f1": _special("hyp1f1"),
+    "tensor.hyp2f1": _special("hyp2f1"),
+}
+LONG: Final = frozenset(_LONG_ROWS)
 
 EXPRESSIONS: Final[dict[str, Row]] = {
     "tensor.neg": _by_kind("{0} * -1.0", "-{0}"),  # Triton's own is 0 - x, which loses the sign of zero
@@ -226,6 +281,7 @@ EXPRESSIONS: Final[dict[str, Row]] = {
     "tensor.lgamma": _library("lgamma"),
     "tensor.gamma": _library("tgamma"),
     "tensor.polygamma": _polygamma,
+    **_LONG_ROWS,
 }
 
 

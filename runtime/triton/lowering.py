@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,13 +14,14 @@ from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ops.control import SCAN, SWEEPS, WHILE
 from ..sweeps import one_sweep
-from .clusters import Cluster, Clusters, has_numbers, needs_store
+from .clusters import Cluster, Clusters, has_numbers, label_sizes, needs_store
 from .driver import Kernel
 from .rows import Rows
 from .slots import Checks, Launch, Slot, Temporary
 from .small import is_small, merged
 from .table import CONTROL, SPECIAL
 from .tiled import Tiled
+from .turned import turned
 
 ALIGNMENT: Final = 256
 
@@ -44,6 +46,15 @@ class Control:
 Step = Launch | Host | Control
 
 
+@dataclass(frozen=True)
+class Work:
+    """What a run does at the least: bytes that kernels read and write, each array once a kernel; multiplications and
+    additions of products."""
+
+    nbytes: int
+    operations: int
+
+
 @dataclass
 class Plan:
     """A function as steps. ``offsets`` says where values stand in the function's own memory, of ``nbytes``."""
@@ -58,6 +69,8 @@ class Plan:
     #: Arrays that stand in memory before anything runs.
     constants: dict[Value, np.ndarray[Any, Any]] = field(default_factory=dict)
     nbytes: int = 0
+    #: Multiplications and additions of the function's own products.
+    operations: int = 0
 
     def children(self) -> Iterator[Plan]:
         """The plans of the functions that this one runs."""
@@ -90,6 +103,24 @@ class Plan:
         return total
 
     @property
+    def work(self) -> Work | None:
+        """What a run does; None where the host decides that, or computes something itself."""
+        nbytes, operations = 0, self.operations
+        for step in self.steps:
+            if isinstance(step, Launch):
+                nbytes += sum(nbytes_of(slot) for slot in step.slots if not isinstance(slot, Checks | int))
+                continue
+            if not isinstance(step, Control) or step.op.name not in (SCAN.name, SWEEPS.name):
+                return None
+            times = step.op.attributes.get("length", 1)
+            for plan in step.plans.values():
+                inner = plan.work
+                if inner is None:
+                    return None
+                nbytes, operations = nbytes + times * inner.nbytes, operations + times * inner.operations
+        return Work(nbytes, operations)
+
+    @property
     def depth_bytes(self) -> int:
         """The memory of this function and of what it runs."""
         return self.nbytes + max((plan.depth_bytes for plan in self.children()), default=0)
@@ -117,6 +148,7 @@ class Planner:
     def plan(self, graph: Graph) -> Plan:
         """The plan of a function."""
         found = Plan(graph.name, graph.inputs, graph.outputs)
+        found.operations = sum(2 * math.prod(label_sizes(op).values()) for op in graph if op.name == "tensor.contract")
         clusters = Clusters(graph)
         lives: list[tuple[Slot, ...]] = []
         for made, slots in _joined(pair for step in clusters.steps for pair in self._step(clusters, step)):
@@ -135,7 +167,7 @@ class Planner:
                 if self.options.tune and len(launches) == 1:
                     launches = [dataclasses.replace(launches[0], others=writer.tuned_kernels())]
             else:
-                launches = Rows(clusters, step, self.checks, stores).write()
+                launches = Rows(clusters, turned(clusters, step), self.checks, stores).write()
             for launch in launches:
                 yield launch, launch.slots
         elif step.name in SPECIAL and has_numbers(step):

@@ -29,6 +29,8 @@ PERSISTENT_TWICE: Final = 4096
 PERSISTENT_COLUMNS: Final = 64
 #: Elements of a tile.
 TILE: Final = 2048
+#: Both extents of a tile that reads along one axis and writes along another.
+SQUARE: Final = 32
 #: Rows of more elements are split over programs, in a kernel of partial results and one that combines them, where the
 #: rows are too few to occupy a GPU, whose processors the second number counts.
 SPLIT: Final = 2048
@@ -42,13 +44,15 @@ class Rows(Body):
         super().__init__(clusters, cluster, checks)
         self.stores = stores
         self.reduced = cluster.axes or ()
-        self.kept = [axis for axis in range(len(cluster.shape)) if axis not in self.reduced]
+        # The axis in which a tile is long stands last.
+        kept = [axis for axis in range(len(cluster.shape)) if axis not in self.reduced]
+        self.kept = sorted(kept, key=lambda axis: (axis == cluster.turned, axis))
         self.xnumel = cluster.rows
         self.rnumel = math.prod(cluster.shape[axis] for axis in self.reduced)
         last = max((axis for axis, size in enumerate(cluster.shape) if size > 1), default=-1)
         self.columns = last in self.kept
         self.levels = self._find_levels()
-        self.looped = self.rnumel > self._persistent() or self.rnumel == 0
+        self.looped = cluster.turned is None and (self.rnumel > self._persistent() or self.rnumel == 0)
         self.xblock, self.rblock, self.warps = self._blocks()
 
     def _find_levels(self) -> dict[Value, int]:
@@ -69,6 +73,11 @@ class Rows(Body):
         return PERSISTENT_TWICE if depth > 1 or again else PERSISTENT
 
     def _blocks(self) -> tuple[int, int, int]:
+        if self.cluster.turned is not None:
+            return SQUARE, SQUARE, 4
+        if self.cluster.long:  # one element a thread: more are so many copies of long code
+            xblock = min(256, power_of_two(self.xnumel))
+            return xblock, 1, max(xblock // 32, 1)
         if self.cluster.axes is None:
             xblock = min(max(power_of_two(self.xnumel // 128), 256), 1024, power_of_two(self.xnumel))
             return xblock, 1, min(max(xblock // 256, 1), 8)
@@ -89,7 +98,7 @@ class Rows(Body):
         rows = [value for value in self.stores if self._is_row(value)]
         full = [value for value in self.stores if not self._is_row(value)]
         reductions = [op for op in self.cluster.operations if op.name in REDUCTIONS]
-        if self.cluster.axes is not None:
+        if reductions:
             depth = max(self.levels[op.result] for op in reductions)
             last = max([depth - 1, *(self.levels[value] for value in full)])
             for level in range(last + 1):
@@ -98,12 +107,18 @@ class Rows(Body):
         else:
             self._store_all(full)
         self._store_all(rows)
-        return [self.finish(self._title(), programs(self.xnumel, self.xblock), self.warps)]
+        count = programs(self.xnumel, self.xblock) * (1 if self.cluster.turned is None else self._across())
+        return [self.finish(self._title(), count, self.warps)]
+
+    def _across(self) -> int:
+        """Tiles beside each other, where rows are neither read at once nor in a loop."""
+        return programs(self.rnumel, self.rblock)
 
     def _splits(self) -> int:
         """Over how many programs each row is split."""
         blocks = programs(self.xnumel, self.xblock)
-        if self.cluster.axes is None or self.rnumel <= SPLIT or blocks >= 2 * PROCESSORS:
+        folded = self.cluster.axes is not None and self.cluster.turned is None
+        if not folded or self.rnumel <= SPLIT or blocks >= 2 * PROCESSORS:
             return 1
         if max(self.levels.values()) > 1 or any(
             self.levels[value] and not self._is_row(value) for value in self.stores
@@ -140,7 +155,9 @@ class Rows(Body):
         return [first, combine(self.clusters, self.cluster, self.checks, rows, parts, splits)]
 
     def _title(self) -> str:
-        kind = "pointwise" if self.cluster.axes is None else "rows" if self.looped else "row"
+        kind = "rows" if self.looped else "row"
+        if self.cluster.axes is None or self.cluster.turned is not None:
+            kind = "pointwise" if self.cluster.axes is None else "turned"
         names = [op.name.partition(".")[2] for op in self.cluster.operations]
         shown = names if len(names) <= 4 else [*names[:2], *names[-2:]]
         return "_".join([kind, *shown])
@@ -149,6 +166,9 @@ class Rows(Body):
         index = "tl.program_id(0).to(tl.int64)" if self.is_wide() else "tl.program_id(0)"
         self.line(f"XBLOCK: tl.constexpr = {self.xblock}")
         column = "[:, None]" if self.cluster.axes is not None else ""
+        if self.cluster.turned is not None:
+            self.line(f"across = {index} % {self._across()}")
+            index = f"({index} // {self._across()})"
         self.line(f"xindex = {index} * XBLOCK + tl.arange(0, XBLOCK){column}")
         if self.xnumel % self.xblock:
             self.masks["x"] = "xmask"
@@ -159,7 +179,8 @@ class Rows(Body):
             return
         self.line(f"RBLOCK: tl.constexpr = {self.rblock}")
         if not self.looped:
-            self._reduced_index("tl.arange(0, RBLOCK)[None, :]")
+            start = "across * RBLOCK + " if self.cluster.turned is not None else ""
+            self._reduced_index(f"{start}tl.arange(0, RBLOCK)[None, :]")
 
     def _reduced_index(self, text: str) -> None:
         self.line(f"rindex = ({text}).to(tl.int64)" if self.is_wide() else f"rindex = {text}")

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Final
 
 HEADER: Final = "import triton\nimport triton.language as tl\nfrom triton.language.extra import libdevice\n"
+#: A heading between functions.
+_SECTION: Final = re.compile(r"^# --- ", re.MULTILINE)
 _NAMES: Final = re.compile(r"\b[A-Za-z_]\w*\b")
 
 
 @functools.cache
 def device_functions() -> dict[str, str]:
-    """The source of each function of `device_functions.py`, by name."""
-    text = (Path(__file__).parent / "device_functions.py").read_text(encoding="utf-8")
-    parts = text.split("\n@triton.jit\n")[1:]
-    return {part[4 : part.index("(")]: "@triton.jit\n" + part.strip() + "\n" for part in parts}
+    """The source of each function of the files ``device_*.py``, by name."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("device_*.py"))]
+    parts = [_SECTION.split(part)[0].strip() for text in texts for part in text.split("\n@triton.jit\n")[1:]]
+    return {part[4 : part.index("(")]: f"@triton.jit\n{part}\n" for part in parts}
 
 
 def helpers_of(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 from typing import Any
 
 import mixad as mx
@@ -11,8 +12,10 @@ import mixad.mindspore as ms
 import mixad.mindspore.ops as ops
 import numpy as np
 import pytest
+from mixad.frontend.devices import current_backend
 from mixad.mindspore import Parameter, ParameterTuple, Tensor
 from mixad.mindspore import dtype as mstype
+from mixad.runtime.numpy import NUMPY
 
 
 @pytest.mark.parametrize(
@@ -215,16 +218,28 @@ class TestParameters:
 
 
 class TestContext:
-    def test_targets_and_modes(self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nothing pretends that there is another device: each is logged, once."""
+    def test_targets_and_modes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing pretends that there is another device: of each a warning tells, once, where it was asked for."""
         monkeypatch.setattr(ms.context, "_settings", dict(ms.context._settings))
-        monkeypatch.setattr(ms.context, "_logged", set())
-        caplog.set_level("INFO", "mixad.mindspore")
+        monkeypatch.setattr(ms.context, "_warned", set())
+        monkeypatch.setattr(ms.context, "missing_gpu", lambda: "there is none: install one")
+        seen = []
         for target in ("GPU", "CPU", "Ascend", "GPU"):
-            ms.set_context(mode=ms.GRAPH_MODE, device_target=target)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                ms.set_context(mode=ms.GRAPH_MODE, device_target=target)
+            seen += caught
             assert ms.context.get_context("device_target") == target
             assert ms.get_context("mode") == ms.GRAPH_MODE
-        assert [record.getMessage().split()[2] for record in caplog.records] == ["'GPU'", "'Ascend'"]
+            assert current_backend() is NUMPY
+        assert [str(each.message).split(": ", 1) for each in seen] == [
+            ["device_target is 'GPU', and programs run on the CPU", "there is none: install one"],
+            [
+                "device_target is 'Ascend', and programs run on the CPU",
+                "mixad has no backend for it; name another target",
+            ],
+        ]
+        assert {(each.category, each.filename) for each in seen} == {(RuntimeWarning, __file__)}
 
     @pytest.mark.parametrize("setting", [{"mode": 2}, {"device_target": "TPU"}, {"save_graphs": True}])
     def test_wrong_settings_change_nothing(self, setting: dict[str, Any]) -> None:

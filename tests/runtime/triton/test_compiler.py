@@ -1,5 +1,6 @@
 """Kernels compile for GPUs that are not there, in processes of their own, and what they made is kept safely."""
 
+import re
 import threading
 
 import numpy as np
@@ -11,6 +12,7 @@ from mixad.runtime.compiler import compile_module
 from mixad.runtime.triton import TRITON, compiler, files
 from mixad.runtime.triton.compiler import CDNA3, HOPPER, Binary, compile_kernels, pack, unpack
 from mixad.runtime.triton.driver import Kernel, Pointer
+from mixad.runtime.triton.expressions import LONG
 
 from ...proof.programs import accepted, sample_arrays
 
@@ -214,11 +216,12 @@ def test_families_compile_for_amd_too():
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.dtype(name) for name in ("float32", "int64", "uint8", "bool")], ids=str)
 def test_the_kernels_of_every_operation_compile_for_hopper(dtype):
-    """On the first of its samples, whose indices and predicates are what they are."""
+    """On the first of its samples, whose indices and predicates are what they are. (Those of long functions are in
+    test_special.py.)"""
     kernels = {}
     for name, row in TRITON.support.items():
         rules = registered()[name].rules
-        if rules is None or not rules.cls.samples[0].operands or dtype not in row.dtypes:
+        if name in LONG or rules is None or not rules.cls.samples[0].operands or dtype not in row.dtypes:
             continue
         arrays = [
             array.astype(dtype) if array.dtype in (np.float64, dtype) else array
@@ -236,6 +239,20 @@ def test_the_kernels_of_every_operation_compile_for_hopper(dtype):
         kernels.update(dict.fromkeys(program.run.plan.kernels(), name))
     assert len(kernels) > (70 if dtype == np.float32 else 10)
     compile_kernels(list(kernels), HOPPER)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=str)
+def test_transposed_operands_are_read_and_results_written_in_whole_lines(dtype):
+    graph = Graph("f")
+    b, x, y = Builder(graph), *(graph.add_input(TensorType((256, 256), dtype)) for _ in "xy")
+    graph.set_outputs([b.add(b.transpose(x, permutation=(1, 0)), y)])
+    module = Module()
+    module.add(graph)
+    (binary,) = compile_kernels(list(compile_module(module, TRITON)["f"].run.plan.kernels()), HOPPER)
+    assert binary.metadata["shared"] == 32 * 32 * np.dtype(dtype).itemsize
+    vector = "v4.b32" if dtype is np.float32 else "v2.b64"
+    accesses = set(re.findall(r"(?:ld|st)\.global\.[.\w]+", binary.stages["ptx"]))
+    assert accesses == {f"ld.global.{vector}", f"st.global.{vector}"}
 
 
 def test_compiling_needs_no_more_processes_than_kernels(monkeypatch):

@@ -12,7 +12,7 @@ import mixad as mx
 import mixad.mindspore as ms
 import numpy as np
 import pytest
-from mixad.frontend.devices import current_backend, set_default
+from mixad.frontend.devices import current_backend, missing_gpu, set_default
 from mixad.ir.errors import BoundsError, DeviceError, UnsupportedOperationError
 from mixad.runtime.triton import TRITON, devices
 from mixad.runtime.triton.interpreter import InterpreterDriver
@@ -188,12 +188,58 @@ def test_the_device_of_a_process():
     assert "device is 'tpu'; it is one of 'cpu', 'gpu'" in done.stderr
 
 
+def _benchmarks(arguments, **environment):
+    """Run a benchmark's command, or a script beside it."""
+    given = {name: value for name, value in os.environ.items() if name != "MIXAD_TRITON"}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=GUIDE.parents[1], env={**given, **environment}
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_gpu")
-def test_the_benchmarks_rows_are_right():
-    command = [sys.executable, "-m", "benchmarks.gpu", "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=GUIDE.parents[1])
-    assert done.stdout.count(": right at small sizes") == len(done.stdout.splitlines()) == 5
+def test_every_row_of_the_benchmarks_runs_on_kernels_and_is_right():
+    done = _benchmarks(["-m", "benchmarks.gpu", "--check"])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(": right (") == len(done.stdout.splitlines()) == 31
+    assert "Element-wise gradients: float32, 100: right (800 bytes, 0 operations)" in done.stdout
+    assert "the host decides" not in done.stdout
+
+
+@pytest.mark.slow
+def test_kernels_at_the_sizes_of_a_gpu_compile():
+    done = _benchmarks(["-m", "benchmarks.gpu", "--compile", "attention"])
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r"Layers of larger models: attention, 32 x 2,048 x 64, float32: \d+ kernels for sm_90, at most 16,384 bytes of "
+        r"shared memory; \d\.\d\d GB beside the arguments\n",
+        done.stdout,
+    )
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_a_row_is_measured_beside_what_the_device_can_do():
+    script = """
+from benchmarks import gpu
+gpu.COPIED = 1 << 16
+rates = gpu.rates_of_device(0.01)
+(row,) = gpu.chosen(["6-5-5-1, float32", "Networks"], tiny=True)
+print(gpu.line(row, [], 0.01, {**rates, "float32": 1e12}))
+"""
+    done = _benchmarks(["-c", script], MIXAD_TRITON="interpret")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r" *[\d.]+ ms   [\d,]+ GB/s, \d+% of a copy's   [\d.]+ TFLOP/s, \d+% of float32 products'\n", done.stdout
+    )
+
+
+@pytest.mark.skipif(missing_gpu() is None, reason="there is a GPU")
+def test_without_a_gpu_nothing_is_measured():
+    done = _benchmarks(["-m", "benchmarks.gpu"])
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.match(r"nothing is measured: .*(libcuda was not found|needs Triton|no GPU).*", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
 
 
 # --- the document's programs ---------------------------------------------------------------------

@@ -87,6 +87,34 @@ def test_elementwise_operations_broadcasts_and_views_are_one_kernel():
     check(build, normal(301, 77), normal(77), kernels=1)
 
 
+def _transposed(b, x, *permutation):
+    return b.transpose(x, permutation=permutation)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_what_is_read_along_another_axis_is_read_in_square_tiles(dtype):
+    x, y = normal(130, 150, dtype=dtype), normal(150, 130, dtype=dtype)
+    source = check(lambda b, x, y: b.add(b.sin(_transposed(b, x, 1, 0)), y), x, y, kernels=1, ulps=8)
+    assert "XBLOCK: tl.constexpr = 32" in source
+    assert "RBLOCK: tl.constexpr = 32" in source
+    assert "across = tl.program_id(0) % 5" in source
+
+
+def test_square_tiles_of_several_axes():
+    x = normal(40, 17, 30)
+    for permutation in ((2, 1, 0), (1, 2, 0), (2, 0, 1)):
+        source = check(lambda b, x, p=permutation: b.exp(_transposed(b, x, *p)), x, kernels=1)
+        assert "def turned_exp" in source
+
+    def build(b, x, i):
+        y = b.mul(_transposed(b, x, 2, 1, 0), b.gather(x, i, i, i, axes=(0, 1, 2)))
+        return [y, b.reshape(b.neg(y), shape=(510, 40))]
+
+    check(build, x, RNG.integers(0, 17, (30, 17, 40)), kernels=1)
+    for other in (normal(20, 30), normal(10, 5000)):  # small arrays, and axes that are short, stay as they are
+        assert "def pointwise_exp" in check(lambda b, x: b.exp(_transposed(b, x, 1, 0)), other)
+
+
 def test_a_reshape_does_not_part_a_chain_from_its_reduction():
     check(lambda b, x: b.reduce_sum(b.reshape(b.exp(x), shape=(30, 7, 11)), axes=(1,)), normal(30, 77), kernels=1)
 
