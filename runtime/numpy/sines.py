@@ -26,6 +26,8 @@ _BOTH: Final = {"tensor.sin": "sine", "tensor.cos": "cosine"}
 @functools.cache
 def tangents_are_fast() -> bool:
     """Whether NumPy has a vectorised float64 tangent for this processor. Its sine and cosine are scalar code on all."""
+    if not hasattr(np.lib, "introspect"):
+        return False  # an early NumPy 2, which does not tell
     found = np.lib.introspect.opt_func_info(func_name="^tan$", signature="float64")
     return not found.get("tan", {}).get("dd", {}).get("current", "baseline").startswith("baseline")
 
