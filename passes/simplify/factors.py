@@ -93,6 +93,8 @@ class Plan:
             self.front |= self._chain(value) or set()
         for op in operations:
             self._forward(op)
+            if not all(ordinary_product(self.scale(value).number) for value in op.results):
+                return  # numbers of many steps have no place in one
         for op in reversed(operations):
             self._backward(op)
         self._share()

@@ -105,13 +105,14 @@ class Monomials:
             return Monomial(Scale(-inner.scale.number, inner.scale.rows), inner.atoms) if inner.atoms else None
         operands = op.operands * 2 if op.name == "tensor.square" else op.operands
         left, right = map(self._factors, operands)
-        if len(left.atoms) + len(right.atoms) + len(left.scale.rows) + len(right.scale.rows) > _MOST:
+        long = len(left.atoms) + len(right.atoms) + len(left.scale.rows) + len(right.scale.rows) > _MOST
+        if long or not ordinary_product(left.scale.number * right.scale.number):
             left, right = (
                 Monomial(ONE, (value,)) if value in self.of else each
                 for value, each in zip(operands, (left, right), strict=True)
             )
-        atoms = left.atoms + right.atoms
-        return Monomial(left.scale.times(right.scale), atoms, (left.atoms, right.atoms)) if atoms else None
+        atoms, scale = left.atoms + right.atoms, left.scale.times(right.scale)
+        return Monomial(scale, atoms, (left.atoms, right.atoms)) if atoms and ordinary_product(scale.number) else None
 
     def _factors(self, value: Value) -> Monomial:
         found = self.of.get(value)
@@ -154,8 +155,9 @@ def _ordinary(number: Fraction) -> bool:
 
 
 def ordinary_product(number: float) -> bool:
-    """Whether a product of numbers is still one that every wide element type holds."""
-    return bool(2.0**-100 <= abs(number) <= 2.0**100)
+    """Whether a product of numbers may stand apart from the factors that made up for it: in float32 these then have
+    room for 2**79 in both directions."""
+    return bool(2.0**-48 <= abs(number) <= 2.0**48)
 
 
 # --- common factors --------------------------------------------------------------------------------

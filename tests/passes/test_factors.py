@@ -152,3 +152,31 @@ def test_higher_derivatives_of_a_network(order: int) -> None:
     assert elements_multiplied(new) <= elements_multiplied(old)
     (found,), (expected,) = interpret(new.entry, *arguments), interpret(old.entry, *arguments)
     np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("number", "steps"), [(0.1, 700), (1e-7, 60), (1e6, 60), (-3.0, 400)])
+def test_numbers_of_many_steps_stay_with_what_makes_up_for_them(number, steps, dtype):
+    """Together the numbers are beyond what any element type holds."""
+
+    def shrunk_and_grown(x):
+        for _ in range(steps):
+            x = np.sin(x * number) / number
+        return np.sum(x)
+
+    x = np.array([1e-3, -2e-3, 0.5e-3], dtype) / abs(number)
+    slope, value = np.ones(3), x.astype(np.float64)
+    for _ in range(steps):
+        slope = slope * np.cos(value * number)
+        value = np.sin(value * number) / number
+    tolerance = 1e-3 if dtype is np.float32 else 1e-10
+    np.testing.assert_allclose(mx.jit(mx.grad(shrunk_and_grown))(x), slope, rtol=tolerance)
+
+
+def test_a_long_chain_of_products_has_a_gradient():
+    def chained(x):
+        for _ in range(1_000):
+            x = np.exp(np.sin(x) * x) * 0.1
+        return x
+
+    assert mx.jit(mx.grad(chained))(0.5) == 0.0  # a thousand factors of about 1e-2
