@@ -113,8 +113,8 @@ class Clustering:
         return iteration(op)
 
     def _candidates(self, op: Operation) -> list[Cluster]:
-        """Clusters that made an operand, and the last of those that read a large one."""
-        sources = list(_sources(op)) if self._alive else []
+        """Clusters that made an operand, and the last of those that read a large one: the largest operand's first."""
+        sources = sorted(_sources(op), key=lambda value: -value.type.size) if self._alive else []
         made = [self._member[value.owner] for value in sources if value.owner in self._member]
         large = [value for value in sources if value.type.size >= self.limits.elements]
         read = [bit for value in large for bit in list(self._readers.get(value, ()))[-READERS:]]

@@ -34,7 +34,7 @@ class Fuse(Pass):
 
     min_elements: int = 16384
     max_operations: int = 4000
-    max_sum: int = 262_144
+    max_sum: int = 2_097_152
     contractions: bool = True
 
     def run(self, module: Module, log: PassLog) -> bool:

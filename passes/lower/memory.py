@@ -44,6 +44,14 @@ def roots(values: Iterable[Value], shown: Shown = shown) -> set[Value]:
     return found
 
 
+def may_write_over(op: Operation, operand: Value) -> bool:
+    """Whether an operation puts each element where it took it from, and does not look at the operand again. The
+    product that is mended where one side is zero does look again."""
+    if op.definition.rules is None or not op.definition.rules.cls.elementwise:
+        return False
+    return op.name != "ad.mul_no_nan" or operand is not op.operands[0]
+
+
 def last_reads(graph: Graph, shown: Shown = shown) -> dict[Value, int]:
     """The last step, counted in program order, that reads a value or what shows its memory."""
     last: dict[Value, int] = {}
@@ -101,11 +109,11 @@ class Buffers:
         self.number[value] = number
 
     def _written_over(self, op: Operation, value: Value, step: int) -> int | None:
-        if op.definition.rules is None or not op.definition.rules.cls.elementwise:
-            return None
         for operand in op.operands:
             number = self.number.get(operand)
             if number is None or operand.type is not value.type or self.lifetimes[number].last != step:
+                continue
+            if not may_write_over(op, operand):
                 continue
             # Another operand may show the same memory in another order.
             others = roots([each for each in op.operands if each is not operand], self._shown)

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
-from ...ops.contraction import PRODUCTS
+from ...ops.contraction import PRODUCTS, multiply_adds
 from ...ops.kernel import FUSED, WHOLE, Fused
 from ..manager import Pass, PassLog, register_pass
-from .iteration import walked
+from .iteration import COMBINED, walked
+
+
+#: Functions that take about as long as a multiplication; others take some four times as long.
+ARITHMETIC: Final = frozenset(
+    f"tensor.{name}"
+    for name in (
+        "abs add ceil compare complex conj convert div floor imag is_finite logical_and logical_not logical_or logical_xor"
+        " maximum minimum mul neg real reciprocal round rsqrt select sign sign_bit sqrt square sub trunc"
+    ).split()
+) | {"ad.mul_no_nan"}
+#: What makes no call of its own, or one that is made outside of the blocks.
+FREE: Final = ("tensor.constant", "tensor.broadcast_in_dim")
 
 
 @register_pass("tile")
@@ -21,10 +34,15 @@ class Tile(Pass):
     A block's values have at least ``least`` elements on average, since each call has its cost, and at most ``most``.
     Blocks that do not lie in one piece have rows of at least ``contiguous`` elements. A kernel of nothing but products
     has ``products`` blocks.
-    A kernel that computes fewer than ``serial`` elements, all its values together, is one chunk, others have at least
-    ``parts`` blocks, for threads, where blocks of ``least`` elements allow it.
-    The dimension is cut into at most ``chunks`` chunks, so many that their sums need at most ``sums`` bytes. None of
-    this depends on the number of threads, so sums do not either.
+
+    What blocks add up in sums of n bytes is worth ``adding`` times n bytes of work, and a block does as much at least.
+
+    Threads take chunks. Between its calls a thread needs the interpreter's lock, and to wait for another thread takes
+    as long as a short call: kernels for threads have blocks in which the mean call does the work of a multiplication
+    that writes ``call`` bytes, whether they stay in the cache or not. Where that leaves no two blocks, or the kernel
+    does the work of less than ``serial`` bytes, it is one chunk. The dimension is cut into at most ``chunks`` chunks, so
+    many that their sums need at most ``sums`` bytes. None of this depends on the number of threads, so sums do not
+    either.
     """
 
     cache: int = 1_500_000
@@ -33,8 +51,9 @@ class Tile(Pass):
     chunks: int = 16
     contiguous: int = 256
     products: int = 8
-    parts: int = 4
-    serial: int = 262_144
+    adding: int = 96
+    call: int = 524_288
+    serial: int = 3_000_000
     sums: int = 33_554_432
 
     def run(self, module: Module, log: PassLog) -> bool:
@@ -51,24 +70,45 @@ class Tile(Pass):
         fused = Fused(op)
         axes = walked(fused.region, fused.axes, fused.results)
         extent = fused.extent
-        elements, mean, work, live = _footprint(fused.region, axes, extent)
-        rows = int(self.cache / live) if live else extent
-        fewest = max(int(self.least / mean), self.contiguous // _run(axes), 1)
-        rows = max(min(rows, int(self.most / elements)), fewest)
-        if work * extent >= self.serial:
-            rows = min(rows, max(-(-extent // self.parts), fewest))
-        if mean * extent <= 2 * self.least:
-            rows = extent
-        if all(each.name in PRODUCTS for each in fused.region):
-            rows = -(-extent // self.products)  # BLAS has blocks of its own
-        rows = _even(min(rows, extent), extent)
+        work, calls = _work(fused.region, axes)
         summed = sum(value.type.nbytes for value, axis in zip(op.results, fused.results, strict=True) if axis == WHOLE)
-        chunks = max(1, min(self.chunks, self.sums // summed if summed else self.chunks))
-        if work * extent < self.serial:
-            chunks = 1
+        rows = self._rows(fused, axes)
+        if work:
+            rows = max(rows, min(math.ceil(self.adding * summed * extent / work), extent))
+        paced = math.ceil(self.call * calls * extent / work) if work else extent
+        serial = work < self.serial or 2 * paced > extent
+        rows = _even(rows if serial else max(rows, paced), extent)
+        chunks = 1 if serial else max(1, min(self.chunks, self.sums // max(summed, 1)))
         blocks = -(-extent // rows)
         chunk = -(-blocks // chunks) * rows
         op.attributes = {**op.attributes, "block": rows, "chunk": min(chunk, extent)}
+
+    def _rows(self, fused: Fused, axes: dict[Value, int]) -> int:
+        """Points of a block for one thread."""
+        extent = fused.extent
+        if all(each.name in PRODUCTS for each in fused.region):
+            return -(-extent // self.products)  # BLAS has blocks of its own
+        elements, mean, live = _footprint(fused.region, axes, extent)
+        if mean * extent <= 2 * self.least:
+            return extent
+        rows = int(self.cache / live) if live else extent
+        fewest = max(int(self.least / mean), self.contiguous // _run(axes), 1)
+        return min(max(min(rows, int(self.most / elements)), fewest), extent)
+
+
+def _work(region: Graph, axes: dict[Value, int]) -> tuple[float, int]:
+    """What a kernel's calls do, in bytes that a multiplication would write in that time, and how many they are."""
+    calls = [op for op in region if op.name not in FREE and axes.get(op.result) != WHOLE or op.name in COMBINED]
+    return sum(map(_bytes, calls)), len(calls)
+
+
+def _bytes(op: Operation) -> float:
+    if op.name in PRODUCTS:
+        return multiply_adds(op) * op.result.type.dtype.itemsize / 16
+    rules = op.definition.rules
+    if rules is not None and rules.cls.elementwise and op.name not in ARITHMETIC:
+        return 4 * op.result.type.nbytes
+    return max(value.type.nbytes for value in (*op.operands, *op.results))
 
 
 def _run(axes: dict[Value, int]) -> int:
@@ -85,8 +125,8 @@ def _even(points: int, extent: int) -> int:
     return points if points < 128 else points // 64 * 64
 
 
-def _footprint(region: Graph, axes: dict[Value, int], extent: int) -> tuple[float, float, float, float]:
-    """Elements a point of the largest value, of a mean one, and of all; bytes a point of what is alive at once."""
+def _footprint(region: Graph, axes: dict[Value, int], extent: int) -> tuple[float, float, float]:
+    """Elements a point of the largest value and of a mean one; bytes a point of what is alive at once."""
     elements = 1.0
     sizes: list[float] = []
     last: dict[Value, Operation] = {value: op for op in [*region, region.end] for value in op.operands}
@@ -96,7 +136,7 @@ def _footprint(region: Graph, axes: dict[Value, int], extent: int) -> tuple[floa
             elements = max(elements, value.type.size / extent)
             live += value.type.nbytes / extent
     for op in region:
-        if op.name in ("tensor.constant", "tensor.broadcast_in_dim") or axes[op.result] == WHOLE:
+        if op.name in FREE or axes[op.result] == WHOLE:
             continue
         elements = max(elements, op.result.type.size / extent)
         sizes.append(op.result.type.size / extent)
@@ -105,4 +145,4 @@ def _footprint(region: Graph, axes: dict[Value, int], extent: int) -> tuple[floa
         for value in set(op.operands):
             if axes[value] != WHOLE and last[value] is op and value.owner.name != "tensor.broadcast_in_dim":
                 live -= value.type.nbytes / extent
-    return elements, max(1.0, sum(sizes) / max(1, len(sizes))), sum(sizes), max(most, live)
+    return elements, max(1.0, sum(sizes) / max(1, len(sizes))), max(most, live)

@@ -25,7 +25,7 @@ from .control import CONTROL
 from .numbers import literal, named
 from .selection import select
 from .sines import by_tangent, cosine, sine, sines
-from .table import LOWERINGS, Lowering, dtype_text, into_of, pad_around, template_of
+from .table import LOWERINGS, Lowering, dtype_text, into_of, mul_no_nan, pad_around, template_of
 
 #: Intermediates of at least this many bytes are deleted as soon as nothing needs them.
 DELETE_FROM: Final = 1 << 16
@@ -36,7 +36,7 @@ _PLAIN: Final = Lowering()
 _GLOBALS: Final[dict[str, Any]] = {
     **{name: value for name, value in vars(np).items() if isinstance(value, np.ufunc)},
     **{name: getattr(np, name) for name in ("concatenate", "where", "zeros")},
-    **{function.__name__: function for function in (select, sine, cosine, sines)},
+    **{function.__name__: function for function in (mul_no_nan, select, sine, cosine, sines)},
     "np": np,
     "bfloat16": bfloat16.type,
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,12 +35,6 @@ def threads() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{VARIABLE} is {text!r}, and has to be a positive number: the threads that kernels run on")
     return int(text)
-
-
-@functools.cache
-def _workers() -> ThreadPoolExecutor:
-    """The threads beside the calling one."""
-    return ThreadPoolExecutor(threads() - 1, thread_name_prefix="mixad")
 
 
 @functools.cache
@@ -105,7 +99,7 @@ one_blas_thread: Final = _OneBlasThread()
 
 def _forget() -> None:
     """A forked child has none of its parent's threads, and none of them lets go of what it held."""
-    _workers.cache_clear()
+    _helpers.cache_clear()
     threads.cache_clear()
     one_blas_thread.forget()
 
@@ -137,27 +131,22 @@ class Kernel:
         """Run on inputs, outputs and sums."""
         chunks = range(0, self.extent, self.chunk)
         helpers = min(threads(), len(chunks)) - 1
-        remaining = enumerate(chunks)
         if helpers == 0:
-            self._work(remaining, arrays)
+            self.work(enumerate(chunks), arrays)
             return
-        shared = _Shared(remaining)
-        futures: list[Future[None]] = [_workers().submit(self._help, shared, arrays) for _ in range(helpers)]
+        job = _Job(self, chunks, arrays)
+        shares = [_Share(job) for _ in range(helpers)]
+        for share in shares:
+            _helpers().put(share)
         try:
-            self._work(shared, arrays)
+            self.work(job, arrays)
         finally:
-            shared.stop()
-            for future in futures:
-                if not future.cancel():
-                    future.result()
+            job.stop()
+            for share in shares:
+                share.wait()
 
-    def _help(self, chunks: Any, arrays: tuple[Any, ...]) -> None:
-        with np.errstate(all="ignore"):
-            np.setbufsize(ROW)
-            one_blas_thread.hold()
-            self._work(chunks, arrays)
-
-    def _work(self, chunks: Any, arrays: tuple[Any, ...]) -> None:
+    def work(self, chunks: Iterable[tuple[int, int]], arrays: tuple[Any, ...]) -> None:
+        """Run on these chunks, each a number and a first point."""
         with memory(self.nbytes) as scratch:
             for number, start in chunks:
                 stop = min(start + self.chunk, self.extent)
@@ -169,24 +158,72 @@ class Kernel:
                     self.rest(number, whole, stop, scratch, *arrays)
 
 
-class _Shared:
-    """Chunks that several threads take one after the other, until one of them stops it."""
+class _Job:
+    """A kernel's chunks, which several threads take one after the other, until one of them stops it."""
 
-    def __init__(self, chunks: Any) -> None:
-        self._chunks = list(chunks)
+    def __init__(self, kernel: Kernel, chunks: range, arrays: tuple[Any, ...]) -> None:
+        self.kernel = kernel
+        self.arrays = arrays
+        self._chunks = chunks
         self._next = itertools.count()
         self._stopped = False
 
-    def __iter__(self) -> _Shared:
+    def __iter__(self) -> _Job:
         return self
 
     def __next__(self) -> tuple[int, int]:
         number = next(self._next)
         if self._stopped or number >= len(self._chunks):
             raise StopIteration
-        chunk: tuple[int, int] = self._chunks[number]
-        return chunk
+        return number, self._chunks[number]
 
     def stop(self) -> None:
         """Hand out no more."""
         self._stopped = True
+
+
+class _Share:
+    """A helper's part of a job. Whoever takes the lock first has it: the helper, or the caller that is done before the
+    helper is awake."""
+
+    def __init__(self, job: _Job) -> None:
+        self._job: _Job | None = job
+        self._taken = threading.Lock()
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """As the helper: work on chunks until there are no more."""
+        if self._taken.acquire(blocking=False):
+            job = self._job
+            assert job is not None
+            try:
+                job.kernel.work(job, job.arrays)
+            except BaseException as error:
+                job.stop()
+                self._error = error
+            finally:
+                self._taken.release()
+
+    def wait(self) -> None:
+        """As the caller: until the helper is done, which never begins from now on. Raises what stopped it."""
+        self._taken.acquire()
+        self._job = None  # while this is still in the queue, it keeps no array alive
+        if self._error is not None:
+            raise self._error
+
+
+@functools.cache
+def _helpers() -> queue.SimpleQueue[_Share]:
+    """What the threads beside the calling one wait at. They are the process's, and end with it."""
+    shares: queue.SimpleQueue[_Share] = queue.SimpleQueue()
+    for number in range(threads() - 1):
+        threading.Thread(target=_help, args=(shares,), name=f"mixad-{number}", daemon=True).start()
+    return shares
+
+
+def _help(shares: queue.SimpleQueue[_Share]) -> None:
+    with np.errstate(all="ignore"):
+        np.setbufsize(ROW)
+        one_blas_thread.hold()
+        while True:
+            shares.get().run()

@@ -16,7 +16,7 @@ from ...ir.types import TensorType
 from ...ops.contraction import PRODUCTS
 from ...ops.control import SCAN, Loop
 from ...passes.lower.arena import Lifetime, assign
-from ...passes.lower.memory import VIEWS, Buffers, roots
+from ...passes.lower.memory import VIEWS, Buffers, may_write_over, roots
 from .codegen import Codegen
 from .control import CONTROL, bind_results
 from .table import dot_into, dtype_text
@@ -120,9 +120,8 @@ class Step(Codegen):
         return read < written or (read == written and self._is_in_place(op, value))
 
     def _is_in_place(self, op: Operation, value: Value) -> bool:
-        """Whether an operation may write over its operand: it takes each element from where it puts it."""
-        others = [each for each in op.operands if each is not value]
-        return op.definition.rules is not None and op.definition.rules.cls.elementwise and value not in roots(others)
+        """Whether an operation may write over its operand, and none of the others shows that."""
+        return may_write_over(op, value) and value not in roots([each for each in op.operands if each is not value])
 
     def _is_writable(self, value: Value) -> bool:
         """Whether there is an operation that can write a value to memory that is there."""

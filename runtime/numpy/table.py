@@ -69,12 +69,13 @@ def into_ufunc(ufunc: np.ufunc, *operands: str, out: str) -> str:
     return f"{ufunc.__name__}({', '.join(operands)}, {name}{out})"
 
 
-def _mul_no_nan(x: Any, y: Any, out: Any = None) -> Any:
-    """The product, mended only where it has to be: a finite sum shows that nothing is NaN or infinite."""
+def mul_no_nan(x: Any, y: Any, out: Any = None) -> Any:
+    """The product, mended only where it has to be: a finite sum shows that nothing is NaN or infinite. ``out`` may be
+    ``y``, and shares no memory with ``x``."""
     product = np.asarray(np.multiply(x, y, out))
     if not np.isfinite(np.add.reduce(product, axis=None)):
         np.copyto(product, 0, where=np.equal(x, 0))
-    return product
+    return product if product.ndim else product[()]
 
 
 def _pad(x: Any, low: Ints, high: Ints, interior: Ints) -> Any:
@@ -382,7 +383,7 @@ LOWERINGS: Final[dict[str, Lowering]] = {
     ),
     "ad.barrier": Lowering("{0}"),
     "ad.stop_gradient": Lowering("{0}"),
-    "ad.mul_no_nan": Lowering(kernel=_mul_no_nan),
+    "ad.mul_no_nan": Lowering("mul_no_nan({0}, {1})", into="mul_no_nan({0}, {1}, {out})"),
 }
 
 

@@ -33,14 +33,15 @@ def needed(function, x):
     return numbers[1], numbers[2]
 
 
-@pytest.mark.parametrize("function", [layers, products])
-def test_a_budget_is_kept_and_changes_no_bit(function, peak_of, monkeypatch):
+@pytest.mark.parametrize(("function", "rounding"), [(layers, 0), (products, 1e-10)])
+def test_a_budget_is_kept_and_changes_nothing_else(function, rounding, peak_of, monkeypatch):
+    """Products of other kernels are in other blocks, for which BLAS has another order."""
     monkeypatch.setattr("mixad.runtime.numpy.pool.threads", lambda: 1)
     gradient = mx.grad(function)
     least, most = needed(gradient, X)
     assert least < 0.9 * most
     plain, lean = mx.jit(gradient), mx.jit(gradient, memory_budget=least)
-    np.testing.assert_array_equal(lean(X), plain(X))
+    np.testing.assert_allclose(lean(X), plain(X), rtol=rounding, atol=0)
     assert peak_of(lean, X) < 0.95 * peak_of(plain, X)
 
 
