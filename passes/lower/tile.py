@@ -13,14 +13,41 @@ from ...ops.kernel import FUSED, WHOLE, Fused
 from ..manager import Pass, PassLog, register_pass
 from .iteration import COMBINED, walked
 
-
 #: Functions that take about as long as a multiplication; others take some four times as long.
 ARITHMETIC: Final = frozenset(
     f"tensor.{name}"
     for name in (
-        "abs add ceil compare complex conj convert div floor imag is_finite logical_and logical_not logical_or logical_xor"
-        " maximum minimum mul neg real reciprocal round rsqrt select sign sign_bit sqrt square sub trunc"
-    ).split()
+        "abs",
+        "add",
+        "ceil",
+        "compare",
+        "complex",
+        "conj",
+        "convert",
+        "div",
+        "floor",
+        "imag",
+        "is_finite",
+        "logical_and",
+        "logical_not",
+        "logical_or",
+        "logical_xor",
+        "maximum",
+        "minimum",
+        "mul",
+        "neg",
+        "real",
+        "reciprocal",
+        "round",
+        "rsqrt",
+        "select",
+        "sign",
+        "sign_bit",
+        "sqrt",
+        "square",
+        "sub",
+        "trunc",
+    )
 ) | {"ad.mul_no_nan"}
 #: What makes no call of its own, or one that is made outside of the blocks.
 FREE: Final = ("tensor.constant", "tensor.broadcast_in_dim")
@@ -40,8 +67,8 @@ class Tile(Pass):
     Threads take chunks. Between its calls a thread needs the interpreter's lock, and to wait for another thread takes
     as long as a short call: kernels for threads have blocks in which the mean call does the work of a multiplication
     that writes ``call`` bytes, whether they stay in the cache or not. Where that leaves no two blocks, or the kernel
-    does the work of less than ``serial`` bytes, it is one chunk. The dimension is cut into at most ``chunks`` chunks, so
-    many that their sums need at most ``sums`` bytes. None of this depends on the number of threads, so sums do not
+    does the work of less than ``serial`` bytes, it is one chunk. The dimension is cut into at most ``chunks`` chunks,
+    so many that their sums need at most ``sums`` bytes. None of this depends on the number of threads, so sums do not
     either.
     """
 
@@ -98,7 +125,7 @@ class Tile(Pass):
 
 def _work(region: Graph, axes: dict[Value, int]) -> tuple[float, int]:
     """What a kernel's calls do, in bytes that a multiplication would write in that time, and how many they are."""
-    calls = [op for op in region if op.name not in FREE and axes.get(op.result) != WHOLE or op.name in COMBINED]
+    calls = [op for op in region if op.name in COMBINED or (op.name not in FREE and axes.get(op.result) != WHOLE)]
     return sum(map(_bytes, calls)), len(calls)
 
 
