@@ -12,6 +12,7 @@ from ...ops.contraction import PRODUCTS, multiply_adds
 from ...ops.kernel import FUSED, WHOLE, Fused
 from ..manager import Pass, PassLog, register_pass
 from .iteration import COMBINED, walked
+from .memory import VIEWS
 
 #: Functions that take about as long as a multiplication; others take some four times as long.
 ARITHMETIC: Final = frozenset(
@@ -49,8 +50,8 @@ ARITHMETIC: Final = frozenset(
         "trunc",
     )
 ) | {"ad.mul_no_nan"}
-#: What makes no call of its own, or one that is made outside of the blocks.
-FREE: Final = ("tensor.constant", "tensor.broadcast_in_dim")
+#: What has no memory of its own in a block.
+REPEATED: Final = ("tensor.constant", "tensor.broadcast_in_dim")
 
 
 @register_pass("tile")
@@ -125,17 +126,18 @@ class Tile(Pass):
 
 def _work(region: Graph, axes: dict[Value, int]) -> tuple[float, int]:
     """What a kernel's calls do, in bytes that a multiplication would write in that time, and how many they are."""
-    calls = [op for op in region if op.name in COMBINED or (op.name not in FREE and axes.get(op.result) != WHOLE)]
+    views = VIEWS | {"tensor.constant"}
+    calls = [op for op in region if op.name in COMBINED or (op.name not in views and axes[op.result] != WHOLE)]
     return sum(map(_bytes, calls)), len(calls)
 
 
 def _bytes(op: Operation) -> float:
+    moved = max(value.type.nbytes for value in (*op.operands, *op.results))
     if op.name in PRODUCTS:
-        return multiply_adds(op) * op.result.type.dtype.itemsize / 16
+        return max(moved, multiply_adds(op) * op.result.type.dtype.itemsize / 16)
     rules = op.definition.rules
-    if rules is not None and rules.cls.elementwise and op.name not in ARITHMETIC:
-        return 4 * op.result.type.nbytes
-    return max(value.type.nbytes for value in (*op.operands, *op.results))
+    heavy = rules is not None and rules.cls.elementwise and op.name not in ARITHMETIC
+    return 4 * moved if heavy else moved
 
 
 def _run(axes: dict[Value, int]) -> int:
@@ -163,7 +165,7 @@ def _footprint(region: Graph, axes: dict[Value, int], extent: int) -> tuple[floa
             elements = max(elements, value.type.size / extent)
             live += value.type.nbytes / extent
     for op in region:
-        if op.name in FREE or axes[op.result] == WHOLE:
+        if op.name in REPEATED or axes[op.result] == WHOLE:
             continue
         elements = max(elements, op.result.type.size / extent)
         sizes.append(op.result.type.size / extent)
