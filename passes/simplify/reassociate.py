@@ -1,4 +1,4 @@
-"""reassociate: chains of contractions in the order that costs least."""
+"""reassociate: chains of products in the order that costs least."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Reassociate(Pass):
     """(A B) v -> A (B v): contractions of contractions are done in the order of least cost, which is found by dynamic
     programming over the sets of their factors, where it saves at least half.
 
+    The sum of a product with what is repeated is a contraction too, sum over b of (A[b, c, :] v[:]) * w[b] for one.
     Only products that nothing else uses are taken apart. Whatever the order, an error is bounded by n roundings of the
     product of the factors' absolute values, n being the longest chain of sums; 16-bit numbers, whose intermediate
     results may overflow in one order and not in another, are left alone.
@@ -38,7 +39,7 @@ class Reassociate(Pass):
         count = 0
         for graph in functions(module, self.function):
             for op in reversed(graph):
-                if op.name == "tensor.contract" and op.result.type.dtype in WIDE:
+                if op.name in ("tensor.contract", "tensor.reduce_sum") and op.result.type.dtype in WIDE:
                     count += _reassociate(op, graph, self.max_factors)
         log.count("chains", count)
         return count > 0
@@ -46,7 +47,7 @@ class Reassociate(Pass):
 
 def _reassociate(op: Operation, graph: Graph, most: int) -> bool:
     chain = _Chain(op, graph, most)
-    if len(chain.factors) < 3:
+    if len(chain.factors) < 3 or not chain.contractions:
         return False
     everything = (1 << len(chain.factors)) - 1
     best = chain.best(everything)
@@ -58,24 +59,39 @@ def _reassociate(op: Operation, graph: Graph, most: int) -> bool:
 
 
 class _Chain:
-    """The factors of a product of contractions, each with a name for each axis: equal names, equal axes."""
+    """The factors of a product, each with a name for each axis: equal names, equal axes."""
 
     def __init__(self, root: Operation, graph: Graph, most: int) -> None:
         self.graph, self.most = graph, most
         self.sizes: list[int] = []
         self.factors: list[tuple[Value, tuple[int, ...]]] = []
-        #: What the contractions cost as they are.
-        self.cost = 0
+        #: What the products cost as they are, and how many of them are contractions.
+        self.cost = self.contractions = 0
         self.out = tuple(self._axis(size) for size in root.result.type.shape)
         self._best: dict[int, tuple[int, int]] = {}
-        self._add(root, self.out, most)
+        if root.name == "tensor.contract":
+            self._add_contraction(root, self.out, most)
+        else:
+            self._add_sum(root)
 
     def _axis(self, size: int) -> int:
         self.sizes.append(size)
         return len(self.sizes) - 1
 
-    def _add(self, op: Operation, out: tuple[int, ...], most: int) -> int:
-        """Add the factors of ``op``, at most ``most``, whose result has the axes ``out``; returns how many."""
+    def _add(self, value: Value, axes: tuple[int, ...], most: int) -> int:
+        """Add the factors of a value with these axes, at most ``most``; returns how many."""
+        op = value.owner
+        if most > 1 and self.graph.has_one_use(value):
+            if op.name == "tensor.contract":
+                return self._add_contraction(op, axes, most)
+            if _is_scaled(op):
+                return self._add_product(op, axes, most)
+        if _repeats(value):
+            value, axes = op.operands[0], tuple(axes[dim] for dim in op.attributes["dims"])
+        self.factors.append((value, axes))
+        return 1
+
+    def _add_contraction(self, op: Operation, out: tuple[int, ...], most: int) -> int:
         labels = parse_spec(op.attributes["spec"])
         names = dict(zip(labels.out, out, strict=True))
         for value, letters in zip(op.operands, (labels.x, labels.y), strict=True):
@@ -83,16 +99,26 @@ class _Chain:
                 if letter not in names:
                     names[letter] = self._axis(size)
         self.cost += self._cost(set(names.values())) + _ELEMENT * op.result.type.size
-        count = 0
-        for position, (value, letters) in enumerate(zip(op.operands, (labels.x, labels.y), strict=True)):
-            axes = tuple(names[letter] for letter in letters)
-            inner, room = value.owner, most - count - (1 - position)
-            if inner.name == "tensor.contract" and room > 1 and self.graph.has_one_use(value):
-                count += self._add(inner, axes, room)
-            else:
-                self.factors.append((value, axes))
-                count += 1
-        return count
+        self.contractions += 1
+        left, right = (tuple(names[letter] for letter in letters) for letters in (labels.x, labels.y))
+        count = self._add(op.operands[0], left, most - 1)
+        return count + self._add(op.operands[1], right, most - count)
+
+    def _add_product(self, op: Operation, axes: tuple[int, ...], most: int) -> int:
+        self.cost += (1 + _ELEMENT) * op.result.type.size
+        count = self._add(op.operands[0], axes, most - 1)
+        return count + self._add(op.operands[1], axes, most - count)
+
+    def _add_sum(self, op: Operation) -> None:
+        """Add the factors of a sum of products, where there is a product in it that a contraction is part of."""
+        x = op.operands[0]
+        kept = iter(self.out)
+        axes = [
+            self._axis(size) if axis in op.attributes["axes"] else next(kept) for axis, size in enumerate(x.type.shape)
+        ]
+        self.cost += x.type.size + _ELEMENT * op.result.type.size
+        if _is_scaled(x.owner) and any(value.owner.name == "tensor.contract" for value in x.owner.operands):
+            self._add(x, tuple(axes), self.most)
 
     def _cost(self, axes: set[int]) -> int:
         return math.prod(self.sizes[axis] for axis in axes)
@@ -139,6 +165,19 @@ class _Chain:
         letters = dict(zip(dict.fromkeys((*left, *right)), string.ascii_letters, strict=False))
         specs = ["".join(letters[axis] for axis in axes) for axes in (left, right, out)]
         return b.contract(x, y, spec=f"{specs[0]},{specs[1]}->{specs[2]}"), out
+
+
+def _repeats(value: Value) -> bool:
+    """Whether a value has another's elements along more axes."""
+    if value.owner.name != "tensor.broadcast_in_dim":
+        return False
+    x, dims = value.owner.operands[0], value.owner.attributes["dims"]
+    return x.type.shape == tuple(value.type.shape[dim] for dim in dims)
+
+
+def _is_scaled(op: Operation) -> bool:
+    """Whether an operation multiplies with what is repeated."""
+    return op.name == "tensor.mul" and any(map(_repeats, op.operands))
 
 
 def _parts(factors: int) -> Iterator[int]:

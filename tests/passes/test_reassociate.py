@@ -62,6 +62,35 @@ def test_any_chain_keeps_its_value(shapes: list[str], numbers: list[int], wanted
     assert multiplications(after) <= multiplications(before)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.text("abcde", min_size=0, max_size=3).map(lambda axes: "".join(dict.fromkeys(axes))), min_size=3, max_size=3
+    ),
+    st.lists(st.integers(0, 6), min_size=5, max_size=5),
+    st.sets(st.sampled_from("abcde")),
+)
+def test_the_sum_of_a_scaled_product_keeps_its_value(shapes: list[str], numbers: list[int], summed: set[str]) -> None:
+    sizes = dict(zip("abcde", numbers, strict=True))
+    kept = "".join(dict.fromkeys(shapes[0] + shapes[1]))
+    scale = "".join(axis for axis in kept if axis in shapes[2])  # a broadcast keeps the order of its operand's axes
+    graph = Graph("f")
+    b = Builder(graph)
+    types = [TensorType(tuple(sizes[axis] for axis in axes), np.dtype(np.float64)) for axes in (*shapes[:2], scale)]
+    x, y, row = map(graph.add_input, types)
+    product = b.contract(x, y, spec=f"{shapes[0]},{shapes[1]}->{kept}")
+    repeated = b.broadcast_in_dim(row, shape=product.type.shape, dims=tuple(kept.index(axis) for axis in scale))
+    axes = tuple(place for place, axis in enumerate(kept) if axis in summed)
+    graph.set_outputs([b.reduce_sum(b.mul(product, repeated), axes=axes)])
+    module = Module()
+    module.add(graph)
+    arrays = [np.random.default_rng(0).normal(size=type.shape) for type in types]
+    (old,), (bound,) = interpret(graph, *arrays), interpret(graph, *map(np.abs, arrays))
+    PassManager("fixpoint(reassociate,dce)").run(module)
+    (new,) = interpret(graph, *arrays)
+    np.testing.assert_array_less(abs(new - old), 40 * np.finfo(float).eps * bound + 1e-300)
+
+
 @pytest.mark.parametrize(
     ("shapes", "most"),
     [(["ab", "bc", "c"], 2 * 6 * 6), (["a", "b", "bc"], 6 * 6 + 6 * 6), (["ab", "bc", "cd", "d"], 3 * 6 * 6)],
