@@ -197,6 +197,7 @@ class _Share:
             job = self._job
             assert job is not None
             try:
+                one_blas_thread.hold()
                 job.kernel.work(job, job.arrays)
             except BaseException as error:
                 job.stop()
@@ -224,6 +225,5 @@ def _helpers() -> queue.SimpleQueue[_Share]:
 def _help(shares: queue.SimpleQueue[_Share]) -> None:
     with np.errstate(all="ignore"):
         np.setbufsize(ROW)
-        one_blas_thread.hold()
         while True:
             shares.get().run()
