@@ -8,14 +8,14 @@ from typing import Final
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ops.kernel import FUSED, WHOLE, Fused
-from ...passes.lower import KERNELS
 from ...passes.lower.arena import assign
 from ...passes.lower.memory import Buffers, bytes_alive, roots
 from ...passes.manager import Pass, PassLog, register_pass
+from .caches import BLOCKED
 from .table import into_of
 
 #: The passes from a simplified module to what the code generator takes.
-LOWERING: Final = f"{KERNELS},bufferize"
+LOWERING: Final = f"{BLOCKED},bufferize"
 #: The attributes of a function that the pass writes: bytes of the arena; for each result, in program order, its offset
 #: there or -1; and the most bytes that are in use outside of it at once, outputs included.
 ARENA: Final = "arena"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ...ir.graph import Operation, Value
 from ...ops.control import COND, SWEEPS, WHILE
-from ...passes.lower import KERNELS
 from ..sweeps import Sweeps, one_sweep
+from .caches import BLOCKED
 
 if TYPE_CHECKING:
     from .codegen import Codegen
@@ -52,7 +52,7 @@ def _sweeps(codegen: Codegen, op: Operation) -> None:
     bodies, states, first = [], [], 0
     for size in a["groups"]:
         own = slice(first, first + size)
-        body = codegen.module.add(one_sweep(codegen.module[a["body"].name], own, sum(a["groups"]), KERNELS))
+        body = codegen.module.add(one_sweep(codegen.module[a["body"].name], own, sum(a["groups"]), BLOCKED))
         bodies.append(codegen.inner(body.name))
         states.append(f"({''.join(f'{name}, ' for name in rest[own])})")
         first += size
