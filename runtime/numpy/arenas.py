@@ -45,6 +45,11 @@ def memory(nbytes: int) -> Iterator[Memory]:
 
 
 def _allocated(nbytes: int) -> Memory:
-    whole = np.empty(nbytes + _LINE, np.uint8)
+    try:
+        whole = np.empty(nbytes + _LINE, np.uint8)
+    except MemoryError as error:
+        raise MemoryError(
+            f"no room for {nbytes:,} bytes of intermediates; jit(..., memory_budget=bytes) and checkpoint keep fewer"
+        ) from error
     first = -whole.ctypes.data % _LINE
     return whole[first : first + nbytes]

@@ -139,3 +139,38 @@ def test_a_users_operation_that_returns_its_operand_is_not_written_over():
         return np.sum(np.cumsum(w) * z) + np.sum(z)
 
     np.testing.assert_allclose(mx.jit(same)(x), same(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: np.sin(x) + 1, "Unable to allocate 7.28 TiB"),
+        (
+            lambda x: np.sum(np.cumsum(np.cumsum(np.sin(x), 0), 1)),
+            r"no room for [\d,]{18} bytes .* memory_budget=bytes",
+        ),
+    ],
+    ids=["outputs", "intermediates"],
+)
+def test_what_does_not_fit_is_one_error_with_its_size(function, message):
+    x = np.broadcast_to(1.0, (10**6, 10**6))
+    for call in (mx.jit(function), mx.jit(mx.grad(lambda x: np.sum(function(x))))):
+        with pytest.raises(MemoryError, match=r"Unable to allocate|no room for"):
+            call(x)
+    with pytest.raises(MemoryError, match=message):
+        mx.jit(function)(x)
+
+
+def test_out_that_overlaps_an_operand():
+    def f(x):
+        y = x * 1.0
+        np.add(y[:-1], y[1:], out=y[1:])
+        np.multiply(y[::2], y[1::2], out=y[: len(x) // 2])
+        return np.sum(y * y)
+
+    for size in (6, 40_000):
+        x = np.linspace(0.5, 1.5, size)
+        np.testing.assert_allclose(mx.jit(f)(x), f(x), rtol=1e-12)
+        direction = np.cos(np.arange(size))
+        slope = (f(x + 1e-5 * direction) - f(x - 1e-5 * direction)) / 2e-5
+        np.testing.assert_allclose(np.sum(mx.jit(mx.grad(f))(x) * direction), slope, rtol=1e-6)
