@@ -17,7 +17,7 @@ from typing import Final
 
 from .compiler import triton_version
 from .driver import Driver, Kernel
-from .files import cache_folder, private_folder, write_atomically
+from .files import cache_folder, private_folder, read, write_atomically
 from .slots import Launch
 
 ROUNDS: Final = 10
@@ -53,8 +53,8 @@ def _file(device: str, names: tuple[str, ...]) -> Path:
 def _kept(path: Path) -> int | None:
     """The choice that was kept, if there is one that can be read."""
     try:
-        return int(json.loads(path.read_bytes())["chosen"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return int(json.loads(read(path) or b"")["chosen"])
+    except (ValueError, KeyError, TypeError):
         return None
 
 
