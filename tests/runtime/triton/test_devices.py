@@ -6,6 +6,7 @@ import re
 import runpy
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import mixad as mx
@@ -98,6 +99,22 @@ def test_threads_share_a_device():
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(1, 9)))
+
+
+def test_threads_share_a_choice():
+    chosen, turn = mx.device("gpu"), threading.Barrier(2)
+
+    def work(_):
+        for _ in range(5):
+            with chosen:
+                turn.wait()  # both are inside
+                assert current_backend() is TRITON
+            assert current_backend() is not TRITON
+            turn.wait()
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(work, range(2)))
 
 
 # --- loops and choices ---------------------------------------------------------------------------
