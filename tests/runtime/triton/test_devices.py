@@ -153,6 +153,26 @@ def test_what_has_no_kernel_is_named_and_the_cpu_can_compute_it():
         np.testing.assert_allclose(mx.grad(spectrum)(x), wanted, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("f", "x", "named"),
+    [
+        (lambda x: np.sum(np.abs(np.fft.rfft(x)) ** 2), np.ones(4), r"has no lowering for 'fft\.\w+'"),
+        (lambda x: np.sum(np.abs(x * np.exp(1j * x))), np.ones(4), r"does not run 'tensor\.\w+' on complex<f64>"),
+        (lambda x: np.sum(np.linalg.svd(x)[1]), np.eye(3), r"has no lowering for 'linalg\.\w+'"),
+        (lambda x: np.sum(np.linalg.inv(x)), np.eye(3), r"has no lowering for 'linalg\.\w+'"),
+    ],
+)
+def test_errors_name_what_has_no_kernel(f, x, named):
+    with (
+        mx.device("gpu"),
+        pytest.raises(UnsupportedOperationError, match=rf"{named}, at .*test_devices.py:.*fallback='host'"),
+    ):
+        mx.grad(f)(x)
+    with mx.device("gpu", fallback="host"):
+        found = mx.grad(f)(x)
+    np.testing.assert_allclose(found, mx.grad(f)(x), rtol=1e-12, atol=1e-14)
+
+
 def test_an_index_out_of_range():
     f = mx.jit(lambda x, i: x[i] * 2, device="gpu")
     with pytest.raises(BoundsError, match=r"index 77 is out of bounds for axis 0 with size 30, at .*test_devices.py"):
