@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from mixad.frontend.devices import current_backend, missing_gpu, set_default
 from mixad.ir.errors import BoundsError, DeviceError, UnsupportedOperationError
+from mixad.runtime.compiler import compile_module
 from mixad.runtime.triton import TRITON, devices
 from mixad.runtime.triton.interpreter import InterpreterDriver
 
@@ -42,6 +43,32 @@ def test_derivatives_on_a_device_are_those_of_the_cpu(transform):
     for each, expected in zip(*(x if isinstance(x, tuple) else (x,) for x in (found, wanted)), strict=True):
         assert isinstance(each, np.ndarray | np.generic)
         np.testing.assert_allclose(each, expected, rtol=1e-12, atol=1e-14)
+
+
+def softmax(x):
+    powers = np.exp(x - np.max(x, axis=1, keepdims=True))
+    return powers / np.sum(powers, axis=1, keepdims=True)
+
+
+def layer_norm(x):
+    centred = x - np.mean(x, axis=1, keepdims=True)
+    return centred / np.sqrt(np.mean(centred**2, axis=1, keepdims=True) + 1e-5)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("columns", [100, 5000])
+@pytest.mark.parametrize("rows_of", [softmax, layer_norm])
+def test_derivatives_over_rows_are_one_kernel(rows_of, columns, order):
+    def f(x):
+        return np.sum(rows_of(x) ** 3)
+
+    derivative = mx.grad(f) if order == 1 else mx.grad(lambda x: np.sum(mx.grad(f)(x) ** 2))
+    x = np.random.default_rng(order).standard_normal((64 if columns == 100 else 5, columns))
+    module = mx.make_graph(derivative)(x)
+    program = compile_module(module, TRITON)[module.entry.name]
+    assert len(list(program.run.plan.kernels())) == 1
+    wanted = derivative(x)
+    np.testing.assert_allclose(program.run(x)[0], wanted, rtol=1e-9, atol=1e-12 * np.max(np.abs(wanted)))
 
 
 def test_arrays_on_a_device_decide():
