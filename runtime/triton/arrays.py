@@ -160,12 +160,13 @@ class DeviceArray:
 
 
 def to_device(array: Any, device: Device) -> DeviceArray:
-    """A copy of a NumPy array on a device."""
+    """A copy of a NumPy array on a device, made when this returns: page-locked memory is read in the background."""
     array = np.asarray(array)
     made = empty(device, TensorType(array.shape, array.dtype))
     if array.nbytes:
         with device:
             device.driver.write(made.address, array)
+            device.driver.synchronize()
     return made
 
 

@@ -217,7 +217,8 @@ class CudaDriver:
         self.call("cuMemFreeAsync", address, self.stream)
 
     def write(self, address: int, array: np.ndarray[Any, Any]) -> None:
-        """See `driver.Driver`. The driver has read pageable memory when the call returns."""
+        """See `driver.Driver`. Pageable memory, as NumPy's, has been read when the call returns; page-locked memory may
+        not."""
         array = np.ascontiguousarray(array)
         self._enter()
         self.call("cuMemcpyHtoDAsync_v2", address, array.ctypes.data, array.nbytes, self.stream)

@@ -182,6 +182,8 @@ def test_an_error_of_a_kernel_is_raised_by_its_call(device, library, f, place):
     library.failing["cuStreamSynchronize"] = 700
     with pytest.raises(DeviceError, match=r"cuStreamSynchronize failed with 700 .*lost: start the process again"):
         run(x)
+    with pytest.raises(DeviceError, match="cuStreamSynchronize failed with 700"):
+        mx.to_device(np.ones(3))
     del library.failing["cuStreamSynchronize"]
     run(x)
 
