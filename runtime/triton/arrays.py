@@ -86,6 +86,9 @@ class DeviceArray:
     def __str__(self) -> str:
         return str(self.numpy())
 
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy(), spec)  # of one number, by the number's own
+
     # --- to the host -----------------------------------------------------------------------------
 
     def numpy(self) -> np.ndarray[Any, Any]:

@@ -221,6 +221,7 @@ def test_memory_is_given_back(device, library):
     assert repr(x).startswith("DeviceArray([[0., 1., 2.],")
     assert "Recorded GPU (gpu:0)" in repr(x)
     assert float(mx.to_device(np.float32(2.5))) == 2.5
+    assert f"{mx.to_device(np.float32(2.5)):.2f} {mx.to_device(np.ones(2))}" == "2.50 [1. 1.]"
     del x
     assert len(library.memory) == before
 
