@@ -16,8 +16,7 @@ import numpy as np
 from ...ir.graph import Operation, Value
 from .clusters import Cluster, Clusters
 from .expressions import computed, rounded
-from .points import Coord, Point, strides
-from .rows import R, X
+from .points import Coord, Point, R, X, strides
 from .slots import Checks, Launch, Slot, Temporary, computed_name
 from .writer import INT32_ELEMENTS, Body, Var, coordinates, power_of_two, programs
 

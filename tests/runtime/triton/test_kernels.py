@@ -351,6 +351,16 @@ def test_large_arrays_are_indexed_with_64_bits():
     assert "int64" not in source((1 << 12, 1 << 12))
 
 
+def test_places_in_long_rows_have_64_bits():
+    for size, kind in ((1 << 16, "int32"), (1 << 32, "int64")):
+        graph = Graph("f")
+        b, x = Builder(graph), graph.add_input(TensorType((size,), np.int8))
+        graph.set_outputs([b.argmax(x, axis=0)])
+        module = Module()
+        module.add(graph)
+        assert f"rindex.to(tl.{kind})" in compile_module(module, TRITON)["f"].source
+
+
 def test_the_source_says_what_it_computes():
     source = check(lambda b, x: b.reduce_sum(b.mul(b.sin(x), x), axes=(1,)), normal(5, 7))
     for part in ("def row_sin_mul_reduce_sum_", "# p0: func.argument tensor<5x7xf64>", "# @f: 1 steps"):
