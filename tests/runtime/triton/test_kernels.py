@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from mixad.ir import Builder, Dense, Graph, Module, TensorType
-from mixad.ir.errors import BoundsError
+from mixad.ir.errors import BoundsError, UnsupportedOperationError
 from mixad.ir.types import bfloat16
 from mixad.runtime.compiler import compile_module
 from mixad.runtime.reference import interpret
@@ -349,6 +349,17 @@ def test_large_arrays_are_indexed_with_64_bits():
 
     assert source((1 << 16, 1 << 16)).count("tl.program_id(0).to(tl.int64)") == 2
     assert "int64" not in source((1 << 12, 1 << 12))
+
+
+@pytest.mark.parametrize("name", ["sort", "argsort"])
+def test_rows_that_are_too_long_to_sort(name):
+    graph = Graph("f")
+    b, x = Builder(graph), graph.add_input(TensorType((2**31 + 1,), np.int8))
+    graph.set_outputs([getattr(b, name)(x, axis=0)])
+    module = Module()
+    module.add(graph)
+    with pytest.raises(UnsupportedOperationError, match=rf"at most 2,147,483,648 elements, and 'tensor.{name}'"):
+        compile_module(module, TRITON)
 
 
 def test_places_in_long_rows_have_64_bits():
