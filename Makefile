@@ -35,7 +35,8 @@ test-array-api: $(VENV)/.installed-array-api  ## the suite of the array API stan
 	$(BIN)/python tests/array_api/run.py "$(ARRAY_API_TESTS)" -n $(JOBS)
 
 test-gpu: $(VENV)/.installed-test $(VENV)/.installed-gpu  ## the tests of the GPU backend, on the GPU
-	$(BIN)/pytest --gpu tests/proof/test_triton.py tests/runtime/triton
+	$(BIN)/pytest --gpu tests/proof/test_triton.py tests/proof/test_triton_compositions.py tests/runtime/triton \
+	    tests/runtime/test_array_libraries.py
 
 test-quick: $(VENV)/.installed-test  ## the tests that take milliseconds
 	$(BIN)/pytest -m "not slow"

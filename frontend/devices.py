@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextvars
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
@@ -35,19 +35,19 @@ class Device:
 
     name: str
     backend: Backend
-    _tokens: list[Any] = field(default_factory=list, repr=False)
 
     def __enter__(self) -> Device:
-        self._tokens.append(_chosen.set(self))
+        _chosen.set((self, *_chosen.get()))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
     ) -> None:
-        _chosen.reset(self._tokens.pop())
+        _chosen.set(_chosen.get()[1:])
 
 
-_chosen: contextvars.ContextVar[Device | None] = contextvars.ContextVar("mixad_device", default=None)
+#: The devices of the blocks around the code, innermost first. Threads and tasks have their own.
+_chosen: contextvars.ContextVar[tuple[Device, ...]] = contextvars.ContextVar("mixad_device", default=())
 
 
 def device(name: str, *, precision: str = "ieee", fallback: str = "", tune: bool = False) -> Device:
@@ -86,7 +86,7 @@ def set_default(given: Device | str | None) -> None:
 
 def current_backend() -> Backend:
     """What programs are compiled for where nothing else decides."""
-    return (_chosen.get() or _default).backend
+    return (_chosen.get() or (_default,))[0].backend
 
 
 def backend_of(arrays: Iterable[Any]) -> Backend:

@@ -48,6 +48,13 @@ def _names(dtypes: frozenset[np.dtype[Any]]) -> str:
     return ", ".join(name for dtype, name in DTYPE_NAMES.items() if dtype in dtypes)
 
 
+def _operations(graph: Graph) -> Iterator[Operation]:
+    for op in graph:
+        yield op
+        for region in op.regions:
+            yield from _operations(region)
+
+
 class SupportTable(Mapping[str, Support]):
     """A backend's rows by operation name. ``remedy`` ends the errors of what is not in them."""
 
@@ -67,15 +74,14 @@ class SupportTable(Mapping[str, Support]):
 
     def check(self, module: Module) -> None:
         """Raise `UnsupportedOperationError` or `UnsupportedOrderError` for the first operation of the
-        module that the backend does not run, naming operation, backend, order and the user's line."""
-        for graph in module:
-            self._check_graph(graph)
+        module that the backend does not run, naming operation, backend, order and the user's line.
 
-    def _check_graph(self, graph: Graph) -> None:
-        for op in graph:
+        Constants and conversions come last: a Fourier transform says more than the conversion to complex numbers
+        before it.
+        """
+        operations = [op for graph in module for op in _operations(graph)]
+        for op in sorted(operations, key=lambda op: op.name in ("tensor.constant", "tensor.convert")):
             self._check_operation(op)
-            for region in op.regions:
-                self._check_graph(region)
 
     def _check_operation(self, op: Operation) -> None:
         row = self._rows.get(op.name)

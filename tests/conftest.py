@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from mixad import jit
+from mixad.frontend.devices import missing_gpu
 from mixad.passes.instruments import RoundtripEach, VerifyEach
 from mixad.runtime.compiler import Observer, add_observer, observed
+from mixad.runtime.triton.devices import interpreted
 
 # Kernels for GPUs are kept with what else is built, not among the user's own.
 os.environ.setdefault("MIXAD_CACHE_DIR", str(Path(__file__).parents[1] / "build" / "kernels"))
@@ -50,6 +52,13 @@ def unwatched() -> Iterator[None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bless", action="store_true", help="rewrite CHECK lines and golden files to what is printed now")
     parser.addoption("--gpu", action="store_true", help="run the tests of the Triton backend on a GPU")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--gpu"):
+        why = "MIXAD_TRITON is set, with which no GPU is used" if interpreted() else missing_gpu()
+        if why is not None:
+            raise pytest.UsageError(f"--gpu: {why}")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The table of compositions: NumPy's and SciPy's functions, what they are made of and what is claimed for them.
 
-Every cell is found by tracing the function's first sample call (`mixad.frontend.samples`), in each element type; a
-generated test proves each cell.
+Every cell is found by tracing the function's first sample call (`mixad.frontend.samples`), in each element type, and
+looking up its operations in a backend's table; a generated test proves each cell.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ..frontend.samples import SAMPLES, Sample
 from ..ir import Graph, Module, Operation, Value
 from ..ir.errors import MixadError
 from ..ir.types import BOOL, DTYPE_NAMES, INEXACT
-from ..runtime.backend import backend_named
-from ..runtime.support import ANY_ORDER, SupportTable
+from ..runtime.backend import backend_named, backends
+from ..runtime.support import ANY_ORDER, SupportTable, data_types
 from .tables import dtypes_text
 
 HEADER: Final = ("composition", "element types", "order", "not by", "operations")
@@ -31,9 +31,9 @@ HEADER: Final = ("composition", "element types", "order", "not by", "operations"
 
 @dataclass(frozen=True)
 class CompositionRow:
-    """One function: the operations that its sample is traced to, the element types that it takes, and the highest
-    order of derivative (0 where derivatives are zero, or there are none); ``refused`` names the operands whose
-    derivative no rule gives."""
+    """One function: the operations that its sample is traced to, the element types that it takes (none where the
+    backend lacks an operation), and the highest order of derivative (0 where derivatives are zero, or there are none);
+    ``refused`` names the operands whose derivative no rule gives."""
 
     name: str
     sample: Sample
@@ -44,18 +44,25 @@ class CompositionRow:
 
     def reaches(self, order: int) -> bool:
         """Whether there are derivatives to an order (zeros count, as in the table of operations)."""
-        return not self.order or self.order >= order
+        return bool(self.dtypes) and (not self.order or self.order >= order)
 
     def cells(self) -> tuple[str, ...]:
         """The row as text, in the order of `HEADER`."""
         order = "any" if self.order >= ANY_ORDER else str(self.order) if self.order else "zero"
         made_of = " ".join(name.removeprefix("tensor.") for name in self.operations)
-        return (self.name, dtypes_text(self.dtypes), order, " ".join(self.refused), made_of or "-")
+        return (
+            self.name,
+            dtypes_text(self.dtypes) or "-",
+            order if self.dtypes else "-",
+            " ".join(self.refused),
+            made_of or "-",
+        )
 
 
 @functools.cache
 def composition_rows(backend: str) -> tuple[CompositionRow, ...]:
-    """All compositions by name, with the operations' order of derivative as the backend of a name declares it."""
+    """All compositions by name, with the operations' element types and order of derivative as the backend of a name
+    declares them."""
     support = backend_named(backend).support
     return tuple(row for name, sample in first_samples().items() if (row := _row(name, sample, support)))
 
@@ -92,8 +99,24 @@ def _row(name: str, sample: Sample, support: SupportTable) -> CompositionRow | N
     operations = dict.fromkeys(op.name for graph in module for op in graph if op.name != "tensor.constant")
     active, refused, depends = _activity(module.entry)
     order = min((_declared(op, support) for op in active), default=ANY_ORDER) if depends else 0
-    dtypes = frozenset(dtype for dtype in DTYPE_NAMES if trace(sample, dtype) is not None)
+    traced = {dtype: trace(sample, dtype) for dtype in DTYPE_NAMES}
+    dtypes = frozenset(dtype for dtype, each in traced.items() if each is not None and _runs(each, support))
     return CompositionRow(name, sample, tuple(operations), dtypes, order, refused)
+
+
+def _runs(module: Module, support: SupportTable) -> bool:
+    """Whether a backend declares every operation of a program, but for those that none does, which passes replace."""
+    return all(
+        support[op.name].dtypes.issuperset(data_types(op)) if op.name in support else op.name not in _everywhere()
+        for graph in module
+        for op in graph
+    )
+
+
+@functools.cache
+def _everywhere() -> frozenset[str]:
+    """The operations that any backend declares."""
+    return frozenset(name for each in backends() for name in each.support)
 
 
 def _declared(op: Operation, support: SupportTable) -> int:

@@ -1,8 +1,8 @@
 """The Triton backend: programs as generated GPU kernels.
 
-`clusters` decides what runs in one kernel, `writer`, `rows`, `tiled` and `special` write the kernels, `lowering` plans
-memory, `execution` runs plans on a `driver.Driver`. Nothing here imports Triton, which compiles in processes of its
-own.
+`clusters` decides what runs in one kernel, `writer`, `rows`, `folds`, `tiled` and `special` write the kernels,
+`lowering` plans memory, `execution` runs plans on a `driver.Driver`. Nothing here imports Triton, which compiles in
+processes of its own.
 """
 
 from __future__ import annotations

@@ -86,6 +86,9 @@ class DeviceArray:
     def __str__(self) -> str:
         return str(self.numpy())
 
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy(), spec)  # of one number, by the number's own
+
     # --- to the host -----------------------------------------------------------------------------
 
     def numpy(self) -> np.ndarray[Any, Any]:
@@ -126,8 +129,18 @@ class DeviceArray:
             raise BufferError(f"memory of {driver.name} cannot be lent to other libraries; read it with .numpy()")
         return driver
 
-    def __dlpack__(self, *, stream: Any = None, **_: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule of the memory itself; BufferError where a copy, or another device, is asked for."""
         driver = self._driver()
+        if copy or dl_device not in (None, self.__dlpack_device__()):
+            raise BufferError(f"memory of {driver.name} is lent where it is; x.numpy() copies it to the host")
         with self.device:
             driver.synchronize()  # the other library's stream is not known to wait for ours
         return dlpack.export(self, self.address, self.shape, self.dtype, driver.ordinal)
@@ -150,12 +163,13 @@ class DeviceArray:
 
 
 def to_device(array: Any, device: Device) -> DeviceArray:
-    """A copy of a NumPy array on a device."""
+    """A copy of a NumPy array on a device, made when this returns: page-locked memory is read in the background."""
     array = np.asarray(array)
     made = empty(device, TensorType(array.shape, array.dtype))
     if array.nbytes:
         with device:
             device.driver.write(made.address, array)
+            device.driver.synchronize()
     return made
 
 
@@ -184,29 +198,47 @@ def is_foreign(x: Any) -> bool:
 def adopt(x: Any, device_of: Callable[[int], Device]) -> DeviceArray:
     """Another library's array, without a copy where it is in C order. ``device_of`` gives the GPU of a number.
 
-    Raises `DeviceError` for memory on another kind of device, `DTypeError` for an element type that mixad lacks.
+    Raises `DeviceError` for memory on another kind of device, or where programs run in Triton's interpreter,
+    `DTypeError` for an element type that mixad lacks.
     """
     library = type(x).__module__.partition(".")[0]
-    if hasattr(x, "__dlpack__"):
-        kind, ordinal = x.__dlpack_device__()
-        if int(kind) != dlpack.CUDA:
-            raise DeviceError(f"an array of {library} stands on a device of DLPack's kind {kind}; mixad takes CUDA's")
-        device = device_of(int(ordinal))
-        driver = device.driver
-        stream = driver.stream.value if isinstance(driver, CudaDriver) else None
-        memory: Any = dlpack.Borrowed(x.__dlpack__(stream=stream))
-        return _adopted(device, memory, memory.address, memory.shape, memory.dtype, memory.strides, library)
+    return (_by_dlpack if hasattr(x, "__dlpack__") else _by_interface)(x, device_of, library)
+
+
+def _by_dlpack(x: Any, device_of: Callable[[int], Device], library: str) -> DeviceArray:
+    kind, ordinal = x.__dlpack_device__()
+    if int(kind) != dlpack.CUDA:
+        raise DeviceError(f"an array of {library} stands on a device of DLPack's kind {kind}; mixad takes CUDA's")
+    device = device_of(int(ordinal))
+    memory = dlpack.Borrowed(x.__dlpack__(stream=_cuda_of(device, library).stream.value))
+    return _adopted(device, memory, memory.address, memory.shape, memory.dtype, memory.strides, library)
+
+
+def _by_interface(x: Any, device_of: Callable[[int], Device], library: str) -> DeviceArray:
     lent = x.__cuda_array_interface__
     dtype = np.dtype(lent["typestr"])
     if dtype not in DTYPE_NAMES:
         raise DTypeError(f"mixad has no element type for {library}'s {dtype}: convert the array")
     steps = lent.get("strides")
     elements = None if steps is None else tuple(step // dtype.itemsize for step in steps)
+    address, shape = lent["data"][0], tuple(lent["shape"])
     device = device_of(0)
-    if lent.get("stream") is not None and isinstance(device.driver, CudaDriver):
+    if 0 not in shape:  # memory of nothing may stand nowhere
+        device = device_of(_cuda_of(device, library).ordinal_of(address))
+    if lent.get("stream") is not None:
         with device:
-            device.driver.wait_for(lent["stream"])
-    return _adopted(device, x, lent["data"][0], tuple(lent["shape"]), dtype, elements, library)
+            _cuda_of(device, library).wait_for(lent["stream"])
+    return _adopted(device, x, address, shape, dtype, elements, library)
+
+
+def _cuda_of(device: Device, library: str) -> CudaDriver:
+    """The driver of a GPU, on which an array of another library stands."""
+    if isinstance(device.driver, CudaDriver):
+        return device.driver
+    raise DeviceError(
+        f"an array of {library} stands on a GPU, and programs run in {device.driver.name}: copy it to the host, or "
+        "leave out MIXAD_TRITON"
+    )
 
 
 def _adopted(

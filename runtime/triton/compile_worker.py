@@ -1,6 +1,7 @@
 """A process that compiles kernels with Triton: no GPU is needed, nor are mixad or NumPy.
 
-Run as a script; `compiler` starts it and speaks to it.
+Run as a script; `compiler` starts it and speaks to it. Triton keeps what it compiles in a folder of its own choice and
+takes what it finds there as it is, whoever wrote it: here that is a new folder, for one kernel alone.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ os.environ.setdefault("TRITON_DISABLE_LINE_INFO", "1")
 _OWN = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _OWN]
 
-import importlib.util
+import tempfile
+import types
 from typing import Any
 
 
 def load(path: str) -> Any:
-    """A module from its file."""
-    spec = importlib.util.spec_from_file_location(os.path.basename(path)[:-3], path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """A module from its file, and from nothing that Python keeps beside it."""
+    module = types.ModuleType(os.path.basename(path)[:-3])
+    module.__file__ = path
+    with open(path, "rb") as file:
+        exec(compile(file.read(), path, "exec"), module.__dict__)
     return module
 
 
@@ -45,9 +46,10 @@ def compile_kernel(job: dict[str, Any]) -> dict[str, Any]:
     names = function.arg_names
     signature = dict(zip(names, job["signature"], strict=True))
     attributes = {(index,): [["tt.divisibility", 16]] for index in job["aligned"]}
-    found = triton.compile(
-        ASTSource(function, signature, {}, attributes), target=GPUTarget(*job["target"]), options=job["options"]
-    )
+    source, target = ASTSource(function, signature, {}, attributes), GPUTarget(*job["target"])
+    with tempfile.TemporaryDirectory(prefix="mixad-triton-") as folder:
+        os.environ["TRITON_CACHE_DIR"] = folder
+        found = triton.compile(source, target=target, options=job["options"])
     binary = "cubin" if job["target"][0] == "cuda" else "hsaco"
     metadata = {name: getattr(found.metadata, name, 0) for name in KEPT}
     stages = {name: found.asm[name] for name in ("ttir", "ptx", "amdgcn") if name in found.asm}

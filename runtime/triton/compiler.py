@@ -28,7 +28,7 @@ from typing import Any, Final
 from ...ir.errors import DeviceError
 from . import wire
 from .driver import Kernel, Pointer
-from .files import cache_folder, path_of, private_folder, write_atomically
+from .files import cache_folder, path_of, private_folder, read, write_atomically
 
 WORKER: Final = Path(__file__).parent / "compile_worker.py"
 #: Triton's names of element types in signatures.
@@ -129,10 +129,8 @@ def _folder() -> Path:
 
 def kept(key: str) -> Binary | None:
     """What the cache has under a key."""
-    try:
-        return unpack((_folder() / key).read_bytes())
-    except FileNotFoundError:
-        return None
+    data = read(_folder() / key)
+    return None if data is None else unpack(data)
 
 
 def keep(key: str, binary: Binary) -> None:
@@ -150,7 +148,7 @@ class Pool:
     """Processes that compile, started when they are needed and as many as are needed, up to a limit."""
 
     def __init__(self, limit: int | None = None) -> None:
-        self.limit = limit or int(os.environ.get("MIXAD_COMPILE_WORKERS", "0")) or min(os.cpu_count() or 1, 8)
+        self.limit = limit or _workers_asked_for() or min(os.cpu_count() or 1, 8)
         self._jobs: queue.SimpleQueue[tuple[dict[str, Any], Future[Any]] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._waiting = 0
@@ -193,6 +191,14 @@ class Pool:
             self._jobs.put(None)
         for thread in threads:
             thread.join()
+
+
+def _workers_asked_for() -> int | None:
+    """``MIXAD_COMPILE_WORKERS``, where it is set; ValueError for what is no count."""
+    given = os.environ.get("MIXAD_COMPILE_WORKERS", "")
+    if given and not (given.isdecimal() and int(given)):
+        raise ValueError(f"MIXAD_COMPILE_WORKERS is {given!r}; it is a number of processes, 1 or more, or not set")
+    return int(given) if given else None
 
 
 class Worker:

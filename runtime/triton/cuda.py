@@ -24,7 +24,10 @@ LEAST_DRIVER: Final = 12000
 PLAIN_SHARED: Final = 48 << 10
 OUT_OF_MEMORY: Final = 2
 _MAJOR, _MINOR, _PROCESSORS = 75, 76, 16
-_SHARED_ATTRIBUTE, _RELEASE_THRESHOLD, _NON_BLOCKING, _THREAD_LOCAL = 8, 4, 1, 1
+_SHARED_ATTRIBUTE, _RELEASE_THRESHOLD, _NON_BLOCKING, _THREAD_LOCAL, _POINTER_ORDINAL = 8, 4, 1, 1, 9
+#: Errors of a kernel after which the driver answers every call with the same one: faults, traps, failed assertions.
+LOST: Final = frozenset({700, 702, 710, *range(714, 720)})
+WITHOUT: Final = "leave out device='gpu', or set MIXAD_TRITON=interpret to run GPU programs, slowly, without one"
 _NUMBERS: Final = {"int32": ctypes.c_int32, "int64": ctypes.c_int64}
 
 _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
@@ -41,6 +44,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "cuStreamSynchronize": (c_void_p,),
     "cuDeviceGetDefaultMemPool": (POINTER(c_void_p), c_int),
     "cuMemPoolSetAttribute": (c_void_p, c_int, c_void_p),
+    "cuPointerGetAttribute": (c_void_p, c_int, c_uint64),
     "cuMemAllocAsync": (POINTER(c_uint64), c_size_t, c_void_p),
     "cuMemFreeAsync": (c_uint64, c_void_p),
     "cuMemcpyHtoDAsync_v2": (c_uint64, c_void_p, c_size_t, c_void_p),
@@ -70,8 +74,7 @@ def library() -> Any:
         except OSError:
             continue
     raise DeviceError(
-        "device='gpu' needs an NVIDIA GPU and its driver, and libcuda was not found; install the driver, leave out "
-        "device='gpu', or set MIXAD_TRITON=interpret to run GPU programs, slowly, without one"
+        f"device='gpu' needs an NVIDIA GPU and its driver, and libcuda was not found; install the driver, {WITHOUT}"
     )
 
 
@@ -110,7 +113,8 @@ class Calls:
                 f"the GPU is out of memory: {shown}; drop device arrays that are not needed, compute with smaller ones "
                 "or a narrower type, or use mixad.checkpoint"
             )
-        raise DeviceError(f"the GPU reports an error: {shown}")
+        lost = "; what stood on the GPU is lost: start the process again" if status in LOST else ""
+        raise DeviceError(f"the GPU reports an error: {shown}{lost}")
 
 
 class Ready:
@@ -135,17 +139,26 @@ class Ready:
         self.function = function
 
 
+def _start(call: Calls) -> None:
+    """Make the driver ready. The version comes first: an old one may fail for that."""
+    version = c_int()
+    call("cuDriverGetVersion", byref(version))
+    if version.value < LEAST_DRIVER:
+        found = f"{version.value // 1000}.{version.value % 1000 // 10}"
+        raise DeviceError(f"the GPU's driver is for CUDA {found}, which is too old; install one for 12.0 or later")
+    try:
+        call("cuInit", 0)
+    except DeviceError as error:
+        raise DeviceError(f"{error}; see whether nvidia-smi and CUDA_VISIBLE_DEVICES have a GPU, {WITHOUT}") from None
+
+
 class CudaDriver:
     """One GPU. ``source`` is the driver's library."""
 
     def __init__(self, ordinal: int = 0, source: Any = None) -> None:
         self.call = call = Calls(library() if source is None else source)
-        call("cuInit", 0)
-        version, count, self._device = c_int(), c_int(), c_int()
-        call("cuDriverGetVersion", byref(version))
-        if version.value < LEAST_DRIVER:
-            found = f"{version.value // 1000}.{version.value % 1000 // 10}"
-            raise DeviceError(f"the GPU's driver is for CUDA {found}, which is too old; install one for 12.0 or later")
+        _start(call)
+        count, self._device = c_int(), c_int()
         call("cuDeviceGetCount", byref(count))
         if not 0 <= ordinal < count.value:
             raise DeviceError(
@@ -184,6 +197,13 @@ class CudaDriver:
 
     # --- memory ----------------------------------------------------------------------------------
 
+    def ordinal_of(self, address: int) -> int:
+        """The number of the GPU that memory stands on."""
+        self._enter()
+        found = c_int()
+        self.call("cuPointerGetAttribute", byref(found), _POINTER_ORDINAL, address)
+        return found.value
+
     def alloc(self, nbytes: int) -> int:
         """See `driver.Driver`."""
         self._enter()
@@ -197,7 +217,8 @@ class CudaDriver:
         self.call("cuMemFreeAsync", address, self.stream)
 
     def write(self, address: int, array: np.ndarray[Any, Any]) -> None:
-        """See `driver.Driver`. The driver has read pageable memory when the call returns."""
+        """See `driver.Driver`. Pageable memory, as NumPy's, has been read when the call returns; page-locked memory may
+        not."""
         array = np.ascontiguousarray(array)
         self._enter()
         self.call("cuMemcpyHtoDAsync_v2", address, array.ctypes.data, array.nbytes, self.stream)

@@ -17,6 +17,9 @@ from ...ir.graph import Operation
 
 Shape = tuple[int, ...]
 Dims = frozenset[str]
+#: The dimensions of a tile of rows: the positions that are kept, and those that are reduced.
+X: Final[Dims] = frozenset({"x"})
+R: Final[Dims] = frozenset({"r"})
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,18 @@ from typing import Final
 
 import numpy as np
 
+from ...ir.errors import UnsupportedOperationError
 from ...ir.graph import Operation, Value
 from .clusters import Cluster, Clusters
 from .expressions import computed, rounded
-from .points import Coord, Point, strides
-from .rows import R, X
+from .points import Coord, Point, R, X, strides
 from .slots import Checks, Launch, Slot, Temporary, computed_name
 from .writer import INT32_ELEMENTS, Body, Var, coordinates, power_of_two, programs
 
 INT64: Final = np.dtype(np.int64)
 #: Elements that one program of a flat kernel handles.
 BLOCK: Final = 256
+MOST_SORTED: Final = 2**31
 
 
 class Flat(Body):
@@ -111,11 +112,16 @@ def _exchange(clusters: Clusters, checks: Checks, keys: Slot, shape: Sequence[in
 
 
 def order_of(
-    clusters: Clusters, checks: Checks, keys: Slot, shape: Sequence[int], axis: int
+    clusters: Clusters, checks: Checks, op: Operation, keys: Slot, shape: Sequence[int], axis: int
 ) -> tuple[Temporary, list[Launch]]:
     """Kernels that leave, for each row along ``axis``, its positions in sorted order, and where: rows are padded to a
-    power of two."""
+    power of two. `UnsupportedOperationError` for rows whose positions have more than 31 bits."""
     size = shape[axis]
+    if size > MOST_SORTED:
+        raise UnsupportedOperationError(
+            f"the triton backend sorts rows of at most {MOST_SORTED:,} elements, and '{op.name}' has {size:,}, at "
+            f"{op.location}; take parts of it, or mixad.device('cpu')"
+        )
     padded = power_of_two(size)
     order = Temporary(math.prod(shape) // size * padded, "int32", "positions in order")
     body = Flat(clusters, checks, order.size)
@@ -139,7 +145,7 @@ def argsort(clusters: Clusters, checks: Checks, op: Operation) -> list[Launch]:
     shape = x.type.shape
     size, inner = shape[axis], math.prod(shape[axis + 1 :])
     padded = power_of_two(size)
-    order, launches = order_of(clusters, checks, x, shape, axis)
+    order, launches = order_of(clusters, checks, op, x, shape, axis)
     body = Flat(clusters, checks, x.type.size)
     body.line(f"place = (xindex // {inner}) % {size}")
     body.line(f"row = (xindex // {size * inner}) * {inner} + xindex % {inner}")
@@ -184,7 +190,7 @@ def scatter(clusters: Clusters, checks: Checks, op: Operation) -> list[Launch]:
         body.store(op.result, body.load(x, Point(x.type.shape, (), Coord("xindex", X))), Coord("xindex", X))
         return [body.done("copied")]
     positions, made = _positions(clusters, checks, op)
-    order, sorting = order_of(clusters, checks, positions, (count,), 0)
+    order, sorting = order_of(clusters, checks, op, positions, (count,), 0)
     body = Flat(clusters, checks, x.type.size)
     _search(body, x, axes, positions, order, count)
     kept = [axis for axis in range(x.type.rank) if axis not in axes]

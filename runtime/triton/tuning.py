@@ -10,14 +10,16 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from ...ir.errors import DeviceError, DeviceMemoryError
 from .compiler import triton_version
 from .driver import Driver, Kernel
-from .files import cache_folder, private_folder, write_atomically
+from .files import cache_folder, private_folder, read, write_atomically
 from .slots import Launch
 
 ROUNDS: Final = 10
@@ -33,11 +35,14 @@ def fastest(driver: Driver, launch: Launch, arguments: tuple[int, ...]) -> Kerne
 
 def _choice(driver: Driver, kernels: Sequence[Kernel], arguments: tuple[int, ...]) -> int:
     path = _file(driver.name, tuple(kernel.name for kernel in kernels))
-    chosen = _known.get(path, _kept(path))
+    chosen = _known[path] if path in _known else _kept(path)
     if chosen is None or not 0 <= chosen < len(kernels):
-        driver.prepare(list(kernels))
+        with contextlib.suppress(DeviceError):  # told of each below
+            driver.prepare(list(kernels))
         times = [_seconds(driver, kernel, arguments) for kernel in kernels]
         chosen = times.index(min(times))
+        if math.isinf(times[chosen]):
+            return chosen  # whose launch says why
         with contextlib.suppress(OSError):  # without room on the disk it is chosen again by the next process
             write_atomically(path, json.dumps({"chosen": chosen, "seconds": times}).encode())
     _known[path] = chosen
@@ -53,13 +58,20 @@ def _file(device: str, names: tuple[str, ...]) -> Path:
 def _kept(path: Path) -> int | None:
     """The choice that was kept, if there is one that can be read."""
     try:
-        return int(json.loads(path.read_bytes())["chosen"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return int(json.loads(read(path) or b"")["chosen"])
+    except (ValueError, KeyError, TypeError):
         return None
 
 
 def _seconds(driver: Driver, kernel: Kernel, arguments: tuple[int, ...]) -> float:
-    """How long a launch takes, after a first one."""
+    """How long a launch takes, after a first one. For ever, where the device does not take the kernel: it may want more
+    shared memory than there is."""
+    try:
+        driver.prepare([kernel])
+    except DeviceMemoryError:
+        raise
+    except DeviceError:
+        return math.inf
     driver.launch(kernel, arguments)
     driver.synchronize()
     start = time.perf_counter()

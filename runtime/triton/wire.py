@@ -40,6 +40,15 @@ def streams() -> tuple[IO[bytes], IO[bytes]]:
     return questions, answers
 
 
+def told(error: BaseException | None) -> str:
+    """What went wrong, with what caused it: of a device function that is called, the caller's line says nothing."""
+    texts = []
+    while error is not None:
+        texts.append(f"{type(error).__name__}: {error}")
+        error = error.__cause__
+    return "\ncaused by ".join(texts)
+
+
 def serve(answer: Callable[[Any], Any]) -> None:
     """Answer every message until the other side is gone: with (None, result), or with (what went wrong, None)."""
     questions, answers = streams()
@@ -51,5 +60,5 @@ def serve(answer: Callable[[Any], Any]) -> None:
         try:
             reply: Any = (None, answer(message))
         except Exception as error:
-            reply = (f"{type(error).__name__}: {error}", None)
+            reply = (told(error), None)
         send(answers, reply)

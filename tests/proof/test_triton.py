@@ -18,6 +18,7 @@ from mixad.runtime.numpy import NUMPY
 from mixad.runtime.reference import interpret
 from mixad.runtime.support import ANY_ORDER
 from mixad.runtime.triton import TRITON, Options, backend_for
+from mixad.runtime.triton.compiler import HOPPER, compile_kernels
 from mixad.runtime.triton.expressions import LONG
 from mixad.tools.tables import GUIDE
 
@@ -249,6 +250,23 @@ def test_derivatives_to_second_order_of_every_sample_and_type(name):
                 target = definition.rules.cls.samples[number].attributes.get("dtype")
                 if target is None or target in TABLE[name].dtypes:
                     _check_derivatives(name, dtype.type, number, (1, 2), 256 if wide else 64)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unwatched")
+@pytest.mark.parametrize("modes", ["r", "rr", "jr"])
+def test_kernels_of_derivatives_compile_for_hopper(modes):
+    """The interpreter takes what the compiler refuses, such as branches of two types. (Of long functions the kernels
+    alone are compiled, in tests/runtime/triton/test_special.py.)"""
+    kernels = {}
+    for name in DERIVED:
+        if name not in LONG:
+            graph, _ = base(OPERATIONS[name], 0, sample_arrays(OPERATIONS[name], 0))
+            module = chain(graph, modes)
+            program = compile_module(module, TRITON)[module.entry.name]
+            kernels.update(dict.fromkeys(program.run.plan.kernels(), name))
+    assert len(kernels) > 35
+    assert all(binary.metadata["shared"] <= 232_448 for binary in compile_kernels(list(kernels), HOPPER))
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_KERNELS))

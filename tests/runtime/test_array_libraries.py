@@ -1,7 +1,7 @@
 """DLPack with the real PyTorch and JAX, where they are installed.
 
 A machine without a GPU proves what does not depend on one: capsules that say "CPU" instead of "CUDA", over the memory
-of a recorded driver, which is the host's.
+of a recorded driver, which is the host's. With one, ``make test-gpu`` computes with the libraries' own arrays.
 """
 
 import gc
@@ -93,3 +93,32 @@ def test_their_arrays_are_read_where_they_stand(other, library, dtype):
     size = 6 * borrowed.dtype.itemsize
     found = np.frombuffer(bytes((dlpack.ctypes.c_char * size).from_address(borrowed.address)), borrowed.dtype)
     np.testing.assert_array_equal(found, np.arange(6).astype(borrowed.dtype))
+
+
+def _on_gpu(name, array):
+    """A library's array on the GPU; the test is skipped where it finds none."""
+    module = pytest.importorskip(name)
+    if name == "torch":
+        found = module.tensor(array, device="cuda") if module.cuda.is_available() else None
+    elif name == "jax":
+        module.config.update("jax_enable_x64", True)
+        found = module.numpy.asarray(array) if module.default_backend() == "gpu" else None
+    else:
+        found = module.asarray(array)
+    if found is None:
+        pytest.skip(f"{name} finds no GPU")
+    return found
+
+
+@pytest.mark.parametrize("name", ["torch", "cupy", "jax"])
+def test_programs_on_a_gpu_take_and_give_their_arrays(request, name):
+    if not request.config.getoption("--gpu"):
+        pytest.skip("it takes a GPU: make test-gpu")
+    x = np.random.default_rng(0).standard_normal((30, 20))
+    gradient = mx.jit(mx.grad(lambda x: np.sum(np.tanh(x @ x.T))))
+    given = _on_gpu(name, x)
+    for _ in range(3):  # the third replays what the second one recorded
+        found = gradient(given)
+        assert type(found).__module__.partition(".")[0] in (name, f"{name}lib")
+    host = found.get() if name == "cupy" else _numbers(found).real
+    np.testing.assert_allclose(host, gradient(x), rtol=1e-9, atol=1e-12)

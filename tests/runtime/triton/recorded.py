@@ -2,6 +2,8 @@
 
 import ctypes
 
+from mixad.runtime.triton.cuda import _SIGNATURES
+
 NAME = b"Recorded GPU"
 ATTRIBUTES = {75: 9, 76: 0, 16: 132}
 
@@ -20,6 +22,7 @@ class RecordedLibrary:
         self.memory = {}
         self.failing = {}
         self.capturing = False
+        self.ordinal = 0
         self._handles = 0x1000
 
     def __getattr__(self, name):
@@ -28,6 +31,8 @@ class RecordedLibrary:
 
         def call(*arguments):
             self.calls.append(name)
+            for kind, argument in zip(_SIGNATURES[name], arguments, strict=True):
+                kind.from_param(argument)  # as ctypes does, which refuses what is of another type
             if name in self.failing:
                 return self.failing[name]
             handler = getattr(self, f"_{name}", None)
@@ -54,6 +59,9 @@ class RecordedLibrary:
 
     def _cuDeviceGetAttribute(self, found, number, device):
         _set(found, ATTRIBUTES[number])
+
+    def _cuPointerGetAttribute(self, found, attribute, address):
+        _set(found, self.ordinal)
 
     def _cuMemAllocAsync(self, found, nbytes, stream):
         block = ctypes.create_string_buffer(nbytes + 256)

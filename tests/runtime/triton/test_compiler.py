@@ -1,20 +1,18 @@
-"""Kernels compile for GPUs that are not there, in processes of their own, and what they made is kept safely."""
+"""Kernels are compiled in processes of their own, beside each other, and what they made is kept safely."""
 
-import re
+import errno
+import importlib.util
+import os
+import struct
+import subprocess
+import sys
 import threading
 
-import numpy as np
 import pytest
-from mixad.ir import Builder, Graph, Module, TensorType, registered
 from mixad.ir.errors import DeviceError
-from mixad.ir.types import bfloat16
-from mixad.runtime.compiler import compile_module
-from mixad.runtime.triton import TRITON, compiler, files
+from mixad.runtime.triton import compiler, files
 from mixad.runtime.triton.compiler import CDNA3, HOPPER, Binary, compile_kernels, pack, unpack
 from mixad.runtime.triton.driver import Kernel, Pointer
-from mixad.runtime.triton.expressions import LONG
-
-from ...proof.programs import accepted, sample_arrays
 
 SOURCE = """
 import triton
@@ -104,14 +102,89 @@ def test_writers_do_not_mind_each_other(folder):
     assert [path.name for path in (folder / "kernels").iterdir()] == ["key"]
 
 
-def test_a_folder_of_others_is_not_trusted(folder):
+WRITER = """
+import sys
+from mixad.runtime.triton import compiler
+from mixad.runtime.triton.compiler import Binary
+own = Binary(sys.argv[1].encode() * 100_000, {"name": "k"}, {})
+for _ in range(200):
+    compiler.keep("key", own)
+    found = compiler.kept("key")
+    assert found is not None and len(set(found.code)) == 1 and len(found.code) == 100_000, "torn"
+"""
+
+
+def test_nor_do_processes(folder):
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, each], stderr=subprocess.PIPE) for each in "ab"]
+    for writer in writers:
+        _, errors = writer.communicate()
+        assert writer.returncode == 0, errors.decode()
+    assert [path.name for path in (folder / "kernels").iterdir()] == ["key"]
+
+
+@pytest.fixture
+def forgetful():
+    """Folders are looked at anew."""
+    files.private_folder.cache_clear()
+    yield files.private_folder.cache_clear
+    files.private_folder.cache_clear()
+
+
+def test_a_folder_of_others_is_not_trusted(folder, forgetful, monkeypatch):
     compiler.keep("key", Binary(b"code", {}, {}))
     assert (folder.stat().st_mode & 0o777, (folder / "kernels").stat().st_mode & 0o777) == (0o700, 0o700)
-    files.private_folder.cache_clear()
+    forgetful()
     (folder / "kernels").chmod(0o777)
     with pytest.raises(DeviceError, match=r"mode 0777; it must be yours .* MIXAD_CACHE_DIR"):
         compiler.kept("key")
-    files.private_folder.cache_clear()
+    (folder / "kernels").chmod(0o700)
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    with pytest.raises(DeviceError, match=rf"belongs to user {user} .* must be yours \({user + 1}\)"):
+        compiler.kept("key")
+
+
+def test_a_folder_that_cannot_be_is_an_error(folder, forgetful):
+    folder.write_text("a file")
+    with pytest.raises(DeviceError, match=r"cache.*, cannot be made \(.*\): set MIXAD_CACHE_DIR"):
+        compiler.kept("key")
+
+
+def test_what_cannot_be_read_counts_as_missing(folder):
+    compiler.keep("key", Binary(b"code", {}, {}))
+    (folder / "kernels" / "key").unlink()
+    (folder / "kernels" / "key").mkdir()
+    assert compiler.kept("key") is None
+    compiler.keep("key", Binary(b"code", {}, {}))  # nor written, which is no error
+
+
+def test_a_disk_without_room_for_a_source_is_an_error(folder, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "write_atomically", full)
+    with pytest.raises(DeviceError, match=r"twice cannot be written to .*twice.py \(No space left.*MIXAD_CACHE_DIR"):
+        compile_kernels([TWICE], HOPPER)
+
+
+def test_what_triton_keeps_itself_is_neither_read_nor_left(folder, pool, monkeypatch, tmp_path):
+    """It has no digest, and may be a folder of several users."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "triton"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "rest"))
+    (tmp_path / "rest").mkdir()
+    assert compile_kernels([TWICE], HOPPER, workers=pool)
+    assert not (tmp_path / "triton").exists()
+    assert not list((tmp_path / "rest").iterdir())
+
+
+def test_what_python_keeps_beside_a_source_is_not_read(folder, pool):
+    path = files.path_of(TWICE)
+    broken = importlib.util.cache_from_source(path)
+    os.makedirs(os.path.dirname(broken))
+    found = os.stat(path)
+    with open(broken, "wb") as file:
+        file.write(importlib.util.MAGIC_NUMBER + struct.pack("<III", 0, int(found.st_mtime), found.st_size) + b"cut")
+    assert compile_kernels([TWICE], HOPPER, workers=pool)
 
 
 def test_packing():
@@ -133,126 +206,27 @@ def test_a_process_that_dies_is_an_error_and_the_next_one_works(folder, pool):
     assert compile_kernels([TWICE], HOPPER, workers=pool)
 
 
-# --- one kernel of each family -------------------------------------------------------------------
+MEETING = """
+import pathlib
+import time
+
+(pathlib.Path({folder!r}) / {own!r}).touch()
+end = time.monotonic() + 60
+while not (pathlib.Path({folder!r}) / {other!r}).exists():
+    assert time.monotonic() < end, "nobody came"
+    time.sleep(0.01)
+"""
 
 
-def _families(dtype):
-    """Programs whose kernels are of every kind."""
-    n = TensorType((301, 77), dtype)
-
-    def rows(b, x):
-        row = b.reduce_max(x, axes=(1,))
-        return b.exp(b.sub(x, b.broadcast_in_dim(row, shape=(301, 77), dims=(0,))))
-
-    return {
-        "pointwise": (lambda b, x, y: b.add(b.tanh(x), b.pow(x, y)), (n, n)),
-        "rows": (rows, (n,)),
-        "looped": (lambda b, x: b.reduce_prod(x, axes=(1,)), (TensorType((5, 3000), dtype),)),
-        "columns": (lambda b, x: b.argmax(x, axis=0), (n,)),
-        "split": (lambda b, x: b.reduce_sum(x, axes=(0,)), (TensorType((100_000,), dtype),)),
-        "tiles": (
-            lambda b, x, y: b.maximum(b.contract(x, y, spec="ik,jk->ij"), b.constant(value=_zero(dtype))),
-            (n, n),
-        ),
-        "split_tiles": (
-            lambda b, x, y: b.contract(x, y, spec="ki,kj->ij"),
-            (TensorType((5000, 32), dtype), TensorType((5000, 16), dtype)),
-        ),
-        "moves": (
-            lambda b, x: b.pad(b.reverse(x, axes=(1,)), low=(1, 0), high=(0, 2), interior=(0, 1)),
-            (n,),
-        ),
-        "cumsum": (lambda b, x: b.cumsum(x, axis=1, reverse=True), (n,)),
-        "sort": (lambda b, x: b.sort(x, axis=0), (n,)),
-        "gather": (lambda b, x, i: b.gather(x, i, axes=(1,)), (n, TensorType((9,), np.int32))),
-        "scatter": (
-            lambda b, x, u, i: b.scatter_add(x, u, i, axes=(0,)),
-            (n, TensorType((400, 77), dtype), TensorType((400,), np.int64)),
-        ),
-        "small": (lambda b, x: b.sort(b.sub(x, b.reverse(x, axes=(0,))), axis=0), (TensorType((8,), dtype),)),
-        "special": (lambda b, x: b.add(b.polygamma(x, n=0), b.polygamma(x, n=2)), (n,)),
-    }
-
-
-def _zero(dtype):
-    from mixad.ir import Dense
-
-    return Dense(np.zeros((), dtype), TensorType((301, 301), dtype))
-
-
-def _kernels(dtype):
-    found = {}
-    for build, types in _families(np.dtype(dtype)).values():
-        graph = Graph("f")
-        graph.set_outputs([build(Builder(graph), *[graph.add_input(type) for type in types])])
-        module = Module()
-        module.add(graph)
-        found.update(dict.fromkeys(compile_module(module, TRITON)["f"].run.plan.kernels()))
-    return list(found)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, bfloat16], ids=str)
-def test_every_family_compiles_for_hopper(dtype):
-    kernels = _kernels(dtype)
-    binaries = compile_kernels(kernels, HOPPER)
-    assert all(binary.code.startswith(b"\x7fELF") for binary in binaries)
-    assert all(binary.metadata["shared"] <= 232_448 for binary in binaries)
-    assert not any(binary.metadata["global_scratch_size"] for binary in binaries)
-    products = [
-        binary.stages["ptx"] for kernel, binary in zip(kernels, binaries, strict=True) if "tl.dot" in kernel.source
-    ]
-    assert products
-    if dtype is bfloat16:
-        assert any("wgmma" in ptx or "mma.sync" in ptx for ptx in products)
-
-
-@pytest.mark.slow
-def test_families_compile_for_amd_too():
-    kernels = [kernel for kernel in _kernels(np.float32) if "scatter" not in kernel.name]
-    assert all(binary.code.startswith(b"\x7fELF") for binary in compile_kernels(kernels, CDNA3))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("dtype", [np.dtype(name) for name in ("float32", "int64", "uint8", "bool")], ids=str)
-def test_the_kernels_of_every_operation_compile_for_hopper(dtype):
-    """On the first of its samples, whose indices and predicates are what they are. (Those of long functions are in
-    test_special.py.)"""
-    kernels = {}
-    for name, row in TRITON.support.items():
-        rules = registered()[name].rules
-        if name in LONG or rules is None or not rules.cls.samples[0].operands or dtype not in row.dtypes:
-            continue
-        arrays = [
-            array.astype(dtype) if array.dtype in (np.float64, dtype) else array
-            for array in sample_arrays(registered()[name], 0)
-        ]
-        if not accepted(registered()[name], 0, arrays):
-            continue
-        graph = Graph("f")
-        operands = tuple(graph.add_input(TensorType(array.shape, array.dtype)) for array in arrays)
-        attributes = rules.cls.samples[0].attributes
-        graph.set_outputs(Builder(graph).create(registered()[name], operands, attributes).results)
-        module = Module()
-        module.add(graph)
-        program = compile_module(module, TRITON)["f"]
-        kernels.update(dict.fromkeys(program.run.plan.kernels(), name))
-    assert len(kernels) > (70 if dtype == np.float32 else 10)
-    compile_kernels(list(kernels), HOPPER)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=str)
-def test_transposed_operands_are_read_and_results_written_in_whole_lines(dtype):
-    graph = Graph("f")
-    b, x, y = Builder(graph), *(graph.add_input(TensorType((256, 256), dtype)) for _ in "xy")
-    graph.set_outputs([b.add(b.transpose(x, permutation=(1, 0)), y)])
-    module = Module()
-    module.add(graph)
-    (binary,) = compile_kernels(list(compile_module(module, TRITON)["f"].run.plan.kernels()), HOPPER)
-    assert binary.metadata["shared"] == 32 * 32 * np.dtype(dtype).itemsize
-    vector = "v4.b32" if dtype is np.float32 else "v2.b64"
-    accesses = set(re.findall(r"(?:ld|st)\.global\.[.\w]+", binary.stages["ptx"]))
-    assert accesses == {f"ld.global.{vector}", f"st.global.{vector}"}
+def test_kernels_are_compiled_beside_each_other(folder, tmp_path):
+    """Each waits for the other one."""
+    pool = compiler.Pool(2)
+    kernels = []
+    for own, other in (("one", "two"), ("two", "one")):
+        text = MEETING.format(folder=str(tmp_path), own=own, other=other) + SOURCE.replace("twice", own)
+        kernels.append(Kernel(own, text, TWICE.signature, TWICE.grid))
+    assert [binary.metadata["name"] for binary in compile_kernels(kernels, HOPPER, workers=pool)] == ["one", "two"]
+    pool.close()
 
 
 def test_compiling_needs_no_more_processes_than_kernels(monkeypatch):
@@ -261,3 +235,10 @@ def test_compiling_needs_no_more_processes_than_kernels(monkeypatch):
     assert pool.limit == 3
     assert not pool._threads
     pool.close()
+
+
+@pytest.mark.parametrize("given", ["-1", "0", "many"])
+def test_a_count_of_processes_that_is_none(monkeypatch, given):
+    monkeypatch.setenv("MIXAD_COMPILE_WORKERS", given)
+    with pytest.raises(ValueError, match=rf"MIXAD_COMPILE_WORKERS is '{given}'; it is a number of processes"):
+        compiler.Pool()

@@ -109,7 +109,7 @@ def test_a_dump_has_the_compilers_stages(device, monkeypatch, tmp_path):
         return [Binary(b"", {}, {"ttir": f"module {kernel.name}", "ptx": ".target sm_90"}) for kernel in kernels]
 
     backend = importlib.import_module("mixad.runtime.triton")
-    monkeypatch.delenv("MIXAD_TRITON")
+    monkeypatch.delenv("MIXAD_TRITON", raising=False)
     monkeypatch.setattr(backend, "compile_kernels", compiled)
     monkeypatch.setattr(backend, "missing", lambda: None)
     monkeypatch.setattr(backend, "gpu", lambda: device)
@@ -146,6 +146,16 @@ def test_no_driver(monkeypatch):
         CudaDriver(0)
 
 
+@pytest.mark.parametrize("status", [100, 803])
+def test_a_driver_without_a_gpu(library, status):
+    library.failing["cuInit"] = status
+    with pytest.raises(DeviceError, match=rf"cuInit failed with {status} .*RECORDED.*; see .*nvidia-smi.*, leave out"):
+        CudaDriver(0, library)
+    library.version = 11080
+    with pytest.raises(DeviceError, match=r"for CUDA 11.8, which is too old"):  # which may be why
+        CudaDriver(0, library)
+
+
 def test_a_driver_without_a_call(library):
     with pytest.raises(DeviceError, match="has no cuGraphSomething: it is too old"):
         CudaDriver(0, library).call("cuGraphSomething")
@@ -158,13 +168,38 @@ def test_out_of_memory(device, library):
     assert issubclass(DeviceMemoryError, MemoryError)
 
 
-def test_an_error_of_a_kernel_is_raised_by_its_call(device, library):
-    f = mx.jit(_sum)
-    x = mx.to_device(np.ones((2, 2)))
-    f(x)
+def _replayed(x):
+    return np.sort(np.sin(x))
+
+
+@pytest.mark.parametrize("f", [_sum, _replayed])
+@pytest.mark.parametrize("place", [mx.to_device, np.asarray])
+def test_an_error_of_a_kernel_is_raised_by_its_call(device, library, f, place):
+    """A GPU tells of it when it is waited for."""
+    run, x = mx.jit(f, device="gpu"), place(np.ones((2, 1024)))
+    for _ in range(2):
+        run(x)
     library.failing["cuStreamSynchronize"] = 700
+    with pytest.raises(DeviceError, match=r"cuStreamSynchronize failed with 700 .*lost: start the process again"):
+        run(x)
     with pytest.raises(DeviceError, match="cuStreamSynchronize failed with 700"):
-        f(x)
+        mx.to_device(np.ones(3))
+    del library.failing["cuStreamSynchronize"]
+    run(x)
+
+
+def test_a_call_without_memory_loses_nothing(device, library):
+    run, x = mx.jit(_sum, device="gpu"), np.ones((2, 2))
+    run(x)
+    before = len(library.memory)
+    library.failing["cuMemAllocAsync"] = 2
+    with pytest.raises(DeviceMemoryError):
+        run(mx.to_device(x))
+    with pytest.raises(DeviceMemoryError):
+        mx.jit(_sum, device="gpu")(np.ones((200, 200)))
+    del library.failing["cuMemAllocAsync"]
+    assert run(x).shape == (2,)
+    assert len(library.memory) == before
 
 
 def test_arrays_on_two_devices(device, monkeypatch):
@@ -186,6 +221,7 @@ def test_memory_is_given_back(device, library):
     assert repr(x).startswith("DeviceArray([[0., 1., 2.],")
     assert "Recorded GPU (gpu:0)" in repr(x)
     assert float(mx.to_device(np.float32(2.5))) == 2.5
+    assert f"{mx.to_device(np.float32(2.5)):.2f} {mx.to_device(np.ones(2))}" == "2.50 [1. 1.]"
     del x
     assert len(library.memory) == before
 
@@ -289,6 +325,32 @@ def test_results_are_handed_back_to_the_library_that_lent(device, monkeypatch):
     assert mx.jit(lambda x: np.sin(x))(x)[0] == "cupy's"
     monkeypatch.delitem(sys.modules, "cupy")
     assert handed_back(x) is x
+
+
+def test_memory_of_the_cuda_array_interface_says_where_it_stands(device, library):
+    other = RecordedLibrary(count=2)
+    devices = {0: device, 1: Device(CudaDriver(1, other))}
+    x = mx.to_device(np.ones((2, 3)))
+    library.ordinal = 1
+    found = adopt(Foreign(x), devices.__getitem__)
+    assert found.device is devices[1]
+    assert "cuStreamSynchronize" in other.calls  # what the lender asked for is waited for there
+    assert adopt(Foreign(mx.to_device(np.ones((0, 3)))), devices.__getitem__).device is device
+
+
+@pytest.mark.parametrize("kind", [Foreign, Lending])
+def test_an_array_on_a_gpu_is_none_for_the_interpreter(device, kind):
+    interpreter = Device(type("Other", (), {"name": "Triton's interpreter"})())
+    with pytest.raises(DeviceError, match=r"of tests stands on a GPU, and programs run in Triton's interpreter: copy"):
+        adopt(kind(mx.to_device(np.ones(3))), lambda number: interpreter)
+
+
+def test_memory_is_lent_where_it_is(device):
+    x = mx.to_device(np.ones(3))
+    assert x.__dlpack__(max_version=(1, 0), dl_device=x.__dlpack_device__(), copy=False)
+    for asked in ({"copy": True}, {"dl_device": (1, 0)}):
+        with pytest.raises(BufferError, match=r"lent where it is; x.numpy\(\) copies"):
+            x.__dlpack__(**asked)
 
 
 def test_an_unknown_element_type(device):

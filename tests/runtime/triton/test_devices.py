@@ -6,6 +6,7 @@ import re
 import runpy
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import mixad as mx
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from mixad.frontend.devices import current_backend, missing_gpu, set_default
 from mixad.ir.errors import BoundsError, DeviceError, UnsupportedOperationError
+from mixad.runtime.compiler import compile_module
 from mixad.runtime.triton import TRITON, devices
 from mixad.runtime.triton.interpreter import InterpreterDriver
 
@@ -41,6 +43,32 @@ def test_derivatives_on_a_device_are_those_of_the_cpu(transform):
     for each, expected in zip(*(x if isinstance(x, tuple) else (x,) for x in (found, wanted)), strict=True):
         assert isinstance(each, np.ndarray | np.generic)
         np.testing.assert_allclose(each, expected, rtol=1e-12, atol=1e-14)
+
+
+def softmax(x):
+    powers = np.exp(x - np.max(x, axis=1, keepdims=True))
+    return powers / np.sum(powers, axis=1, keepdims=True)
+
+
+def layer_norm(x):
+    centred = x - np.mean(x, axis=1, keepdims=True)
+    return centred / np.sqrt(np.mean(centred**2, axis=1, keepdims=True) + 1e-5)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("columns", [100, 5000])
+@pytest.mark.parametrize("rows_of", [softmax, layer_norm])
+def test_derivatives_over_rows_are_one_kernel(rows_of, columns, order):
+    def f(x):
+        return np.sum(rows_of(x) ** 3)
+
+    derivative = mx.grad(f) if order == 1 else mx.grad(lambda x: np.sum(mx.grad(f)(x) ** 2))
+    x = np.random.default_rng(order).standard_normal((64 if columns == 100 else 5, columns))
+    module = mx.make_graph(derivative)(x)
+    program = compile_module(module, TRITON)[module.entry.name]
+    assert len(list(program.run.plan.kernels())) == 1
+    wanted = derivative(x)
+    np.testing.assert_allclose(program.run(x)[0], wanted, rtol=1e-9, atol=1e-12 * np.max(np.abs(wanted)))
 
 
 def test_arrays_on_a_device_decide():
@@ -100,6 +128,22 @@ def test_threads_share_a_device():
         assert all(pool.map(work, range(1, 9)))
 
 
+def test_threads_share_a_choice():
+    chosen, turn = mx.device("gpu"), threading.Barrier(2)
+
+    def work(_):
+        for _ in range(5):
+            with chosen:
+                turn.wait()  # both are inside
+                assert current_backend() is TRITON
+            assert current_backend() is not TRITON
+            turn.wait()
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(work, range(2)))
+
+
 # --- loops and choices ---------------------------------------------------------------------------
 
 
@@ -134,6 +178,26 @@ def test_what_has_no_kernel_is_named_and_the_cpu_can_compute_it():
         mx.grad(spectrum)(x)
     with mx.device("gpu", fallback="host"):
         np.testing.assert_allclose(mx.grad(spectrum)(x), wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "named"),
+    [
+        (lambda x: np.sum(np.abs(np.fft.rfft(x)) ** 2), np.ones(4), r"has no lowering for 'fft\.\w+'"),
+        (lambda x: np.sum(np.abs(x * np.exp(1j * x))), np.ones(4), r"does not run 'tensor\.\w+' on complex<f64>"),
+        (lambda x: np.sum(np.linalg.svd(x)[1]), np.eye(3), r"has no lowering for 'linalg\.\w+'"),
+        (lambda x: np.sum(np.linalg.inv(x)), np.eye(3), r"has no lowering for 'linalg\.\w+'"),
+    ],
+)
+def test_errors_name_what_has_no_kernel(f, x, named):
+    with (
+        mx.device("gpu"),
+        pytest.raises(UnsupportedOperationError, match=rf"{named}, at .*test_devices.py:.*fallback='host'"),
+    ):
+        mx.grad(f)(x)
+    with mx.device("gpu", fallback="host"):
+        found = mx.grad(f)(x)
+    np.testing.assert_allclose(found, mx.grad(f)(x), rtol=1e-12, atol=1e-14)
 
 
 def test_an_index_out_of_range():

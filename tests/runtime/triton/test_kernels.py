@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from mixad.ir import Builder, Dense, Graph, Module, TensorType
-from mixad.ir.errors import BoundsError
+from mixad.ir.errors import BoundsError, UnsupportedOperationError
 from mixad.ir.types import bfloat16
 from mixad.runtime.compiler import compile_module
 from mixad.runtime.reference import interpret
-from mixad.runtime.triton import TRITON, Options, backend_for, devices, tuning
+from mixad.runtime.triton import TRITON, Options, backend_for
 from mixad.runtime.triton.lowering import arrange
 
 from ...proof.programs import assert_close
@@ -351,51 +351,28 @@ def test_large_arrays_are_indexed_with_64_bits():
     assert "int64" not in source((1 << 12, 1 << 12))
 
 
+@pytest.mark.parametrize("name", ["sort", "argsort"])
+def test_rows_that_are_too_long_to_sort(name):
+    graph = Graph("f")
+    b, x = Builder(graph), graph.add_input(TensorType((2**31 + 1,), np.int8))
+    graph.set_outputs([getattr(b, name)(x, axis=0)])
+    module = Module()
+    module.add(graph)
+    with pytest.raises(UnsupportedOperationError, match=rf"at most 2,147,483,648 elements, and 'tensor.{name}'"):
+        compile_module(module, TRITON)
+
+
+def test_places_in_long_rows_have_64_bits():
+    for size, kind in ((1 << 16, "int32"), (1 << 32, "int64")):
+        graph = Graph("f")
+        b, x = Builder(graph), graph.add_input(TensorType((size,), np.int8))
+        graph.set_outputs([b.argmax(x, axis=0)])
+        module = Module()
+        module.add(graph)
+        assert f"rindex.to(tl.{kind})" in compile_module(module, TRITON)["f"].source
+
+
 def test_the_source_says_what_it_computes():
     source = check(lambda b, x: b.reduce_sum(b.mul(b.sin(x), x), axes=(1,)), normal(5, 7))
     for part in ("def row_sin_mul_reduce_sum_", "# p0: func.argument tensor<5x7xf64>", "# @f: 1 steps"):
         assert part in source
-
-
-# --- choosing among kernels ----------------------------------------------------------------------
-
-
-def test_the_fastest_tile_is_found_once_and_kept(monkeypatch, tmp_path):
-    monkeypatch.setenv("MIXAD_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(tuning, "_seconds", lambda driver, kernel, arguments: times.pop())
-    tuning._file.cache_clear()
-    tuning._known.clear()
-    x = normal(128, 128, dtype=np.float32)
-    module = module_of(lambda b, x, y: b.contract(x, y, spec="ik,kj->ij"), x, x)
-    plan = compile_module(module.clone(), backend_for(Options(tune=True)))["f"].run.plan
-    (launch,) = plan.steps
-    assert len({launch.kernel, *launch.others}) == len(launch.others) + 1 >= 4
-    times = [1.0] * (len(launch.others) - 1) + [0.5, 2.0]
-    run = compile_module(module.clone(), backend_for(Options(tune=True)))["f"].run
-    expected = x @ x
-    for _ in range(3):
-        np.testing.assert_allclose(run(x, x)[0], expected, rtol=1e-4, atol=1e-4)
-    assert not times
-    driver = next(iter(run._sessions)).driver
-    assert tuning.fastest(driver, launch, ()) == launch.others[0]
-    (path,) = (tmp_path / "cache" / "tuning").iterdir()
-    path.write_text("{")  # a broken file is as none
-    tuning._known.clear()
-    times = [1.0] * (len(launch.others) + 1)
-    assert tuning.fastest(driver, launch, ()) == launch.kernel
-
-
-def test_every_tile_computes_the_same():
-    x, y = normal(150, 90, dtype=np.float32), normal(90, 140, dtype=np.float32)
-    module = module_of(lambda b, x, y: b.tanh(b.contract(x, y, spec="ik,kj->ij")), x, y)
-    (launch,) = compile_module(module, backend_for(Options(tune=True)))["f"].run.plan.steps
-    driver = devices.device_of().driver
-    at = [driver.alloc(each.nbytes) for each in (x, y)] + [driver.alloc(4 * 150 * 140)]
-    driver.write(at[0], x)
-    driver.write(at[1], y)
-    for kernel in launch.others:
-        driver.fill(at[2], 4 * 150 * 140, 0)
-        driver.launch(kernel, tuple(at))
-        found = np.empty((150, 140), np.float32)
-        driver.read(at[2], found)
-        np.testing.assert_allclose(found, np.tanh(x @ y), rtol=1e-4, atol=1e-5)
