@@ -68,9 +68,8 @@ class Tile(Pass):
     Threads take chunks. Between its calls a thread needs the interpreter's lock, and to wait for another thread takes
     as long as a short call: kernels for threads have blocks in which the mean call does the work of a multiplication
     that writes ``call`` bytes, whether they stay in the cache or not. Where that leaves no two blocks, or the kernel
-    does the work of less than ``serial`` bytes, it is one chunk. The dimension is cut into at most ``chunks`` chunks,
-    so many that their sums need at most ``sums`` bytes. None of this depends on the number of threads, so sums do not
-    either.
+    does the work of less than ``serial`` bytes, it is one chunk. The dimension is cut into at most ``chunks`` chunks.
+    None of this depends on the number of threads, so sums do not either.
     """
 
     cache: int = 1_500_000
@@ -82,7 +81,6 @@ class Tile(Pass):
     adding: int = 96
     call: int = 524_288
     serial: int = 3_000_000
-    sums: int = 33_554_432
 
     def run(self, module: Module, log: PassLog) -> bool:
         count = 0
@@ -106,7 +104,7 @@ class Tile(Pass):
         paced = math.ceil(self.call * calls * extent / work) if work else extent
         serial = work < self.serial or 2 * paced > extent
         rows = _even(rows if serial else max(rows, paced), extent)
-        chunks = 1 if serial else max(1, min(self.chunks, self.sums // max(summed, 1)))
+        chunks = 1 if serial else self.chunks
         blocks = -(-extent // rows)
         chunk = -(-blocks // chunks) * rows
         op.attributes = {**op.attributes, "block": rows, "chunk": min(chunk, extent)}

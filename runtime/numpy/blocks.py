@@ -6,6 +6,7 @@ is there already (``out=``), scratch or the kernel's own results, and what block
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from ...passes.lower.iteration import COMBINED
 from ...passes.lower.memory import Buffers, shown
 from .codegen import Codegen
 from .control import CONTROL
-from .pool import ROW
+from .pool import ROW, Sum
 from .sines import by_tangent, pair_up, spare_bytes
 from .sums import join_products, template_of_sum
 from .table import dtype_text, into_ufunc, template_of
@@ -42,45 +43,50 @@ def emit_kernel(codegen: Codegen, op: Operation) -> None:
             names.append(f"kernel{number}{suffix}")
             codegen.sources.append(block.function(names[-1]))
             nbytes = max(nbytes, block.nbytes)
-    codegen.kernels[f"run{number}"] = names, (fused.extent, fused.block, fused.chunk, nbytes)
-    results = _allocate(codegen, op, fused)
-    arguments = ", ".join([*(codegen.full(value) for value in op.operands), *results])
+    codegen.kernels[f"run{number}"] = names, (fused.extent, fused.block, fused.chunk, nbytes, _sums(op, fused))
+    arguments = ", ".join([*(codegen.full(value) for value in op.operands), *_allocate(codegen, op)])
     codegen.lines.append(f"run{number}({arguments})")
-    for value, axis, name in zip(op.results, fused.results, results, strict=True):
-        if axis == WHOLE:
-            combine = COMBINED[fused.region.outputs[value.index].owner.name].__name__
-            codegen.lines.append(f"{name} = {combine}.reduce({name}, axis=0)")
+    for value in op.results:
+        if not value.type.rank:
+            codegen.lines.append(f"{codegen.names[value]} = {codegen.names[value]}[()]")
 
 
-def _allocate(codegen: Codegen, op: Operation, fused: Fused) -> list[str]:
-    """Arrays for the results; for sums one of each chunk, filled with what a sum starts from."""
-    chunks = -(-fused.extent // fused.chunk)
+def _allocate(codegen: Codegen, op: Operation) -> list[str]:
+    """Arrays for the results."""
     names = []
-    for value, axis in zip(op.results, fused.results, strict=True):
-        dtype, shape = value.type.dtype, value.type.shape
+    for value in op.results:
         place = codegen.place(value)
         name = codegen.names[value] = place or codegen.fresh()
+        if not place:
+            codegen.lines.append(f"{name} = np.empty({value.type.shape}, {dtype_text(value.type.dtype)})")
         names.append(name)
-        if place:
-            continue
-        if axis != WHOLE:
-            text = f"np.empty({shape}, {dtype_text(dtype)})"
-        else:
-            ufunc = COMBINED[fused.region.outputs[value.index].owner.name]
-            text = f"np.full({(chunks, *shape)}, {_start(ufunc, dtype)}, {dtype_text(dtype)})"
-        codegen.lines.append(f"{name} = {text}")
     return names
 
 
-def _start(ufunc: np.ufunc, dtype: np.dtype[Any]) -> str:
+def _is_summed(fused: Fused, index: int) -> bool:
+    """Whether blocks add to a result; a single block writes it."""
+    return fused.results[index] == WHOLE and fused.block < fused.extent
+
+
+def _sums(op: Operation, fused: Fused) -> tuple[Sum, ...]:
+    """The results that blocks add to."""
+    found = []
+    for index, value in enumerate(op.results):
+        if _is_summed(fused, index):
+            ufunc, dtype = COMBINED[fused.region.outputs[index].owner.name], value.type.dtype
+            place = len(op.operands) + index
+            found.append(Sum(place, ufunc, _start(ufunc, dtype), value.type.shape, dtype))
+    return tuple(found)
+
+
+def _start(ufunc: np.ufunc, dtype: np.dtype[Any]) -> float | int:
     """What changes no result when it is combined."""
     if ufunc is np.add:
-        return "0"
-    sign = -1 if ufunc is np.maximum else 1
+        return 0
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        return str(limits.min if sign < 0 else limits.max)
-    return "-np.inf" if sign < 0 else "np.inf"
+        return int(limits.min if ufunc is np.maximum else limits.max)
+    return -math.inf if ufunc is np.maximum else math.inf
 
 
 class Block(Codegen):
@@ -109,8 +115,7 @@ class Block(Codegen):
     def function(self, name: str) -> str:
         """The source of the kernel's loop."""
         fused = self.fused
-        results = [f"{'s' if axis == WHOLE else 'r'}{index}" for index, axis in enumerate(fused.results)]
-        head = [f"{each} = {each}[chunk, ...]" for each in results if each[0] == "s"]
+        results = [f"{'s' if _is_summed(fused, index) else 'r'}{index}" for index in range(len(fused.results))]
         body = [
             f"b{index} = {_part(f'a{index}', axis, self.points)}"
             for index, axis in enumerate(fused.axes)
@@ -119,7 +124,7 @@ class Block(Codegen):
         body += [
             f"o{index} = {_part(each, axis, self.points)}"
             for index, (each, axis) in enumerate(zip(results, fused.results, strict=True))
-            if axis != WHOLE
+            if each[0] == "r"
         ]
         for op in self.graph:
             start = len(self.lines)
@@ -129,9 +134,9 @@ class Block(Codegen):
                     self._deliver(value, self._outputs[value])
             if self.annotate and len(self.lines) > start:
                 self.lines[-1] += f"  # {op.name}"
-        head += [*self._scratch(), *self._fill]
+        head = [*self._scratch(), *self._fill]
         inputs = [f"a{index}" for index in range(len(fused.axes))]
-        arguments = ", ".join(["chunk", "start", "stop", "scratch", *inputs, *results])
+        arguments = ", ".join(["start", "stop", "scratch", *inputs, *results])
         loop = [f"for i in range(start, stop, {self.points}):", *(f"    {line}" for line in (*body, *self.lines))]
         lines = "\n    ".join([f"# {fused.extent} points in blocks of {fused.block}", *head, *loop])
         return f"def {name}({arguments}):\n    {lines}\n"
@@ -216,7 +221,7 @@ class Block(Codegen):
 
     def _is_written(self, value: Value) -> bool:
         """Whether a value is a result of the kernel to which blocks do not add."""
-        return value in self._outputs and self.fused.results[self._outputs[value]] != WHOLE
+        return value in self._outputs and not _is_summed(self.fused, self._outputs[value])
 
     def _is_scratch(self, value: Value) -> bool:
         """Whether a value is computed into scratch memory."""
@@ -236,7 +241,7 @@ class Block(Codegen):
     def _deliver(self, value: Value, index: int) -> None:
         """Bring a value to where the kernel returns it."""
         name = self.full(value)
-        if self.fused.results[index] == WHOLE:
+        if _is_summed(self.fused, index):
             combine = COMBINED[value.owner.name]
             self.lines.append(into_ufunc(combine, f"s{index}", name, out=f"s{index}"))
         elif name != f"o{index}":
@@ -258,6 +263,8 @@ class Block(Codegen):
 
 
 def _part(name: str, axis: int, points: int) -> str:
+    if axis == WHOLE:
+        return name
     return f"{name}[{':, ' * axis}i:i + {points}]"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ...ir.graph import Graph, Operation, Value
+from ...ir.graph import Graph, Value
 from ...ir.module import Module
 from ...ops.kernel import FUSED, WHOLE, Fused
 from ...passes.lower.arena import assign
@@ -63,17 +63,7 @@ class Bufferize(Pass):
 
 def _heap(graph: Graph, offsets: dict[Value, int]) -> int:
     """The most bytes of other values that are alive at once."""
-    alive = bytes_alive(graph, lambda value: offsets[value] < 0)
-    return max((during + _sums(op) for op, (during, _) in zip(graph, alive, strict=True)), default=0)
-
-
-def _sums(op: Operation) -> int:
-    """The bytes of what each chunk of a kernel adds up by itself."""
-    if op.definition is not FUSED:
-        return 0
-    fused = Fused(op)
-    added = sum(value.type.nbytes for value, axis in zip(op.results, fused.results, strict=True) if axis == WHOLE)
-    return added * -(-fused.extent // fused.chunk)
+    return max((during for during, _ in bytes_alive(graph, lambda value: offsets[value] < 0)), default=0)
 
 
 def offsets_of(graph: Graph) -> dict[Value, int]:

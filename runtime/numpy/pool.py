@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+from ...passes.lower.arena import aligned
 from .arenas import memory
 
 VARIABLE: Final = "MIXAD_NUM_THREADS"
@@ -21,7 +23,9 @@ VARIABLE: Final = "MIXAD_NUM_THREADS"
 #: one piece, to buffers where these hold more than one row, which takes three times as long as the loop over rows
 #: of this length.
 ROW: Final = 512
-#: Called with the number of a chunk, its first point and the one behind its last, scratch memory, and the arrays.
+#: Bytes of parts of sums that may wait for those before them, beyond one for each thread.
+PARTS: Final = 1 << 22
+#: Called with the first point of a chunk and the one behind its last, scratch memory, and the arrays.
 Chunk = Callable[..., None]
 
 
@@ -109,11 +113,29 @@ if hasattr(os, "register_at_fork"):
 
 
 @dataclass(frozen=True)
+class Sum:
+    """An array that chunks add up: its place among a kernel's arrays, how two parts are combined, what a part starts
+    from, and its shape and element type."""
+
+    place: int
+    combine: np.ufunc
+    start: float | int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of a part, in whole cache lines."""
+        return aligned(math.prod(self.shape) * self.dtype.itemsize)
+
+
+@dataclass(frozen=True)
 class Kernel:
     """A kernel of ``extent`` points: ``blocks`` runs whole blocks of ``block`` points, ``rest`` what is left behind.
 
-    Threads take ``chunk`` points at a time. Which chunk sums what is fixed, so results do not depend on the number of
-    threads. ``nbytes`` is the scratch memory of a block.
+    Threads take ``chunk`` points at a time. Which chunk sums what is fixed, and so is the order in which parts of
+    the ``sums`` are combined: results do not depend on the number of threads. ``nbytes`` is the scratch memory of a
+    block.
     """
 
     blocks: Chunk
@@ -122,64 +144,154 @@ class Kernel:
     block: int
     chunk: int
     nbytes: int
+    sums: tuple[Sum, ...] = ()
 
     def working_memory(self) -> int:
-        """The scratch memory of all threads together, in bytes."""
-        return self.nbytes * min(threads(), -(-self.extent // self.chunk))
+        """The scratch memory of all threads together, and the parts of sums, in bytes."""
+        chunks = -(-self.extent // self.chunk)
+        return self.nbytes * min(threads(), chunks) + _slots(self, chunks) * _part_bytes(self)
 
     def __call__(self, *arrays: np.ndarray[Any, Any]) -> None:
         """Run on inputs, outputs and sums."""
-        chunks = range(0, self.extent, self.chunk)
-        helpers = min(threads(), len(chunks)) - 1
-        if helpers == 0:
-            self.work(enumerate(chunks), arrays)
+        for each in self.sums:
+            arrays[each.place].fill(each.start)
+        if self.chunk >= self.extent:
+            with memory(self.nbytes) as scratch:
+                self._chunk(0, scratch, arrays)
             return
-        job = _Job(self, chunks, arrays)
-        shares = [_Share(job) for _ in range(helpers)]
+        chunks = -(-self.extent // self.chunk)
+        slots = _slots(self, chunks)
+        with memory(slots * _part_bytes(self)) as parts:
+            self._share_out(_Job(self, chunks, _Ring(self, arrays, slots, parts)))
+
+    def _share_out(self, job: _Job) -> None:
+        shares = [_Share(job) for _ in range(min(threads(), job.chunks) - 1)]
         for share in shares:
             _helpers().put(share)
         try:
-            self.work(job, arrays)
-        finally:
+            self.work(job)
+        except BaseException:
             job.stop()
+            raise
+        finally:
             for share in shares:
                 share.wait()
 
-    def work(self, chunks: Iterable[tuple[int, int]], arrays: tuple[Any, ...]) -> None:
-        """Run on these chunks, each a number and a first point."""
+    def work(self, job: _Job) -> None:
+        """Run on the chunks that a job hands out."""
         with memory(self.nbytes) as scratch:
-            for number, start in chunks:
-                stop = min(start + self.chunk, self.extent)
-                whole = start + (stop - start) // self.block * self.block
-                if whole > start:
-                    self.blocks(number, start, whole, scratch, *arrays)
-                if stop > whole:
-                    assert self.rest is not None
-                    self.rest(number, whole, stop, scratch, *arrays)
+            for number in job:
+                arrays = job.ring.arrays_for(number)
+                if arrays is None:
+                    return
+                self._chunk(number * self.chunk, scratch, arrays)
+                job.ring.done(number)
+
+    def _chunk(self, start: int, scratch: np.ndarray[Any, Any], arrays: tuple[Any, ...]) -> None:
+        stop = min(start + self.chunk, self.extent)
+        whole = start + (stop - start) // self.block * self.block
+        if whole > start:
+            self.blocks(start, whole, scratch, *arrays)
+        if stop > whole:
+            assert self.rest is not None
+            self.rest(whole, stop, scratch, *arrays)
+
+
+def _part_bytes(kernel: Kernel) -> int:
+    return sum(each.nbytes for each in kernel.sums)
+
+
+def _slots(kernel: Kernel, chunks: int) -> int:
+    """How many chunks' parts of the sums there is room for: all, where they are small, but for the first chunk's."""
+    nbytes = _part_bytes(kernel)
+    return min(chunks - 1, max(threads(), PARTS // nbytes)) if nbytes else 0
+
+
+class _Ring:
+    """Parts of a kernel's sums, combined in the order of the chunks, whoever is done first.
+
+    The first chunk adds to the sums themselves, each other one to a slot that is taken again once its part has been
+    added: a thread that is so far ahead that there is none waits for those behind.
+    """
+
+    def __init__(self, kernel: Kernel, arrays: tuple[Any, ...], slots: int, parts: np.ndarray[Any, Any]) -> None:
+        self._sums = kernel.sums
+        self._arrays = arrays
+        self._parts: list[tuple[Any, ...]] = []
+        offset = 0
+        for _ in range(slots):
+            row = list(arrays)
+            for each in kernel.sums:
+                row[each.place] = np.ndarray(each.shape, each.dtype, parts, offset)
+                offset += each.nbytes
+            self._parts.append(tuple(row))
+        self._changed = threading.Condition()
+        self._waiting: set[int] = set()
+        self._combined = 0
+        self._stopped = False
+
+    def _slot(self, number: int) -> tuple[Any, ...]:
+        return self._parts[(number - 1) % len(self._parts)] if number and self._parts else self._arrays
+
+    def arrays_for(self, number: int) -> tuple[Any, ...] | None:
+        """The kernel's arrays, with the slot of a chunk for its sums; None where the job has been stopped."""
+        if number and self._parts:
+            with self._changed:
+                before = number - len(self._parts)  # the chunk that has had the slot
+                self._changed.wait_for(lambda: self._stopped or before < 1 or self._combined > before)
+                if self._stopped:
+                    return None
+            for each in self._sums:
+                self._slot(number)[each.place].fill(each.start)
+        return self._slot(number)
+
+    def done(self, number: int) -> None:
+        """A chunk's part is complete: add what is next."""
+        if not self._parts:
+            return
+        with self._changed:
+            self._waiting.add(number)
+            while self._combined in self._waiting:
+                self._waiting.remove(self._combined)
+                self._add(self._combined)
+                self._combined += 1
+            self._changed.notify_all()
+
+    def _add(self, number: int) -> None:
+        for each in self._sums if number else ():
+            total = self._arrays[each.place]
+            each.combine(total, self._slot(number)[each.place], out=total)
+
+    def stop(self) -> None:
+        """Nobody waits any longer."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
 
 class _Job:
     """A kernel's chunks, which several threads take one after the other, until one of them stops it."""
 
-    def __init__(self, kernel: Kernel, chunks: range, arrays: tuple[Any, ...]) -> None:
+    def __init__(self, kernel: Kernel, chunks: int, ring: _Ring) -> None:
         self.kernel = kernel
-        self.arrays = arrays
-        self._chunks = chunks
+        self.chunks = chunks
+        self.ring = ring
         self._next = itertools.count()
         self._stopped = False
 
     def __iter__(self) -> _Job:
         return self
 
-    def __next__(self) -> tuple[int, int]:
+    def __next__(self) -> int:
         number = next(self._next)
-        if self._stopped or number >= len(self._chunks):
+        if self._stopped or number >= self.chunks:
             raise StopIteration
-        return number, self._chunks[number]
+        return number
 
     def stop(self) -> None:
         """Hand out no more."""
         self._stopped = True
+        self.ring.stop()
 
 
 class _Share:
@@ -198,7 +310,7 @@ class _Share:
             assert job is not None
             try:
                 one_blas_thread.hold()
-                job.kernel.work(job, job.arrays)
+                job.kernel.work(job)
             except BaseException as error:
                 job.stop()
                 self._error = error

@@ -1,15 +1,18 @@
 """Kernels on threads: results do not depend on how many, and what goes wrong is raised."""
 
+import functools
+import operator
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import mixad as mx
 import numpy as np
 import pytest
 from mixad.runtime.numpy import pool
-from mixad.runtime.numpy.pool import Kernel
+from mixad.runtime.numpy.pool import Kernel, Sum
 
 rng = np.random.default_rng(0)
 WEIGHTS = [rng.standard_normal((20, 20)) / 5 for _ in range(3)]
@@ -67,10 +70,10 @@ def test_a_wrong_number_of_threads_names_the_variable(monkeypatch, text):
 def test_an_error_in_any_chunk_is_raised_once_and_the_rest_is_left():
     ran = []
 
-    def fail(number, start, stop, scratch):
-        ran.append(number)
-        if number == 1:
-            raise MemoryError(f"chunk {number}")
+    def fail(start, stop, scratch):
+        ran.append(start)
+        if start == 4:
+            raise MemoryError("chunk 1")
 
     kernel = Kernel(fail, None, 64, 1, 4, 0)
     for _ in range(20):
@@ -84,14 +87,53 @@ def test_an_error_in_any_chunk_is_raised_once_and_the_rest_is_left():
 def test_every_chunk_runs_once_with_its_own_points_and_errors_are_quiet():
     found = []
 
-    def note(number, start, stop, scratch):
-        found.append((number, start, stop, np.geterr()["divide"], scratch.nbytes >= 100, scratch.ctypes.data % 64))
+    def note(start, stop, scratch):
+        found.append((start, stop, np.geterr()["divide"], scratch.nbytes >= 100, scratch.ctypes.data % 64))
 
     rest = []
     with np.errstate(all="ignore"):
-        Kernel(note, lambda *given: rest.append(given[:3]), 103, 5, 20, 100)()
-    assert sorted(found) == [(i, 20 * i, min(20 * i + 20, 100), "ignore", True, 0) for i in range(5)]
-    assert rest == [(5, 100, 103)]
+        Kernel(note, lambda *given: rest.append(given[:2]), 103, 5, 20, 100)()
+    assert sorted(found) == [(20 * i, min(20 * i + 20, 100), "ignore", True, 0) for i in range(5)]
+    assert rest == [(100, 103)]
+
+
+def summing(nbytes, wait):
+    """A kernel of 16 chunks that adds up one array of so many bytes."""
+
+    def add(start, stop, scratch, total):
+        wait(start)
+        total += 0.1 * np.arange(start, stop).sum()
+
+    return Kernel(add, None, 64, 2, 4, 0, (Sum(0, np.add, 0, (nbytes // 8,), np.dtype(float)),))
+
+
+@pytest.mark.parametrize("nbytes", [8, pool.PARTS // 2])
+def test_parts_of_sums_are_combined_in_the_order_of_their_chunks(monkeypatch, nbytes):
+    """Whoever is done first; where parts are large, few of them are there at once."""
+    wanted, found = functools.reduce(operator.add, [0.1 * sum(range(i, i + 4)) for i in range(0, 64, 4)]), []
+    try:
+        for count in (1, 2, 5, 40):
+            with_threads(monkeypatch, count)
+            kernel = summing(nbytes, lambda start: time.sleep(0.01 if start % 12 == 4 else 0))
+            kernel(total := np.empty(nbytes // 8))
+            found.append(set(total.tolist()))
+            assert kernel.working_memory() == (15 if nbytes == 8 else max(count, 2)) * max(nbytes, 64) or count == 40
+        assert found == [{wanted}] * 4
+    finally:
+        pool.threads.cache_clear()
+        pool._helpers.cache_clear()
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_who_waits_for_an_earlier_chunk_hears_of_its_error():
+    def fail(start):
+        if start == 4:
+            time.sleep(0.05)
+            raise MemoryError("chunk 1")
+
+    for _ in range(5):
+        with pytest.raises(MemoryError, match="chunk 1"):
+            summing(pool.PARTS, fail)(np.empty(pool.PARTS // 8))
 
 
 @pytest.mark.usefixtures("three_threads")
