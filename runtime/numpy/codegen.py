@@ -244,6 +244,8 @@ class Codegen:
     def _is_number(self, x: Value) -> bool:
         """Whether a 0-d value is one of NumPy's numbers, and no array, for certain."""
         op = x.owner
+        if op.definition is FUSED:
+            return True
         if op.definition.rules is None or op.name in VIEWS or template_of(op) is None:
             return False
         return op.definition.rules.cls.elementwise or op.name.startswith("tensor.reduce_") or op.name in PRODUCTS
