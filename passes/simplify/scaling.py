@@ -1,4 +1,4 @@
-"""Patterns of constant factors: they go where the arrays are small.
+"""Patterns of constant factors: they go where arrays are small.
 
 They belong to `strength-reduce`, behind every derivative: before, a factor inside a product would keep that product
 from being recognised where it appears without it.
@@ -6,6 +6,7 @@ from being recognised where it appears without it.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Final
 
 from ...ir.builder import Builder
@@ -13,18 +14,28 @@ from ...ir.graph import Operation, Value
 from ...ops.definition import full
 from .patterns import defined_by, factor, has_one_use
 from .strength import table
-from .sums import rearrangeable
+from .sums import WIDE, rearrangeable
 
 _DEPTH: Final = 4
 
 
 @table.pattern("tensor.mul")
 def scale_small(op: Operation, b: Builder) -> Value | None:
-    """(x * y) * c -> x * (y * c) in derivatives, where y is repeated, or an operand of a contraction, and at most half
-    as large as the product. Chains of products, quotients and contractions are looked through."""
-    if not rearrangeable(op) or not op.result.type.size or not factor(op.operands[1]):
+    """(x * y) * c -> x * (y * c), where y is repeated, or an operand of a contraction, and at most half as large as the
+    product. Chains of products, quotients and contractions are looked through.
+
+    In derivatives c is any number, elsewhere a power of two below 1: that changes no bit of the result, unless y is
+    so small that y * c is below the smallest normal number, or x * y overflows where x * y * c does not.
+    """
+    number = factor(op.operands[1])
+    if not number or not op.result.type.size or not (rearrangeable(op) or _is_exact(number, op)):
         return None
     return _scaled_inside(op.operands[0], op.operands[1], b, _DEPTH)
+
+
+def _is_exact(number: Fraction, op: Operation) -> bool:
+    small = abs(number) < 1 and abs(number.numerator) == 1 and number.denominator.bit_count() == 1
+    return small and op.result.type.dtype in WIDE
 
 
 def _scaled_inside(x: Value, constant: Value, b: Builder, depth: int) -> Value | None:
