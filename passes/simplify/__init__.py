@@ -9,6 +9,7 @@ from .factors import ArrangeFactors
 from .fold import Fold
 from .reassociate import Reassociate
 from .slices import MergeSlices
+from .softmax import Reciprocals, ReuseContractions
 from .strength import StrengthReduce
 
 
@@ -25,6 +26,8 @@ __all__ = [
     "Fold",
     "MergeSlices",
     "Reassociate",
+    "Reciprocals",
+    "ReuseContractions",
     "StrengthReduce",
     "scaling",
     "simplification",

@@ -42,9 +42,9 @@ def _shared_sum(part: Value, deviations: Value, predicate: Value) -> Axes | None
     if count is None or total.name != "tensor.reduce_sum" or total.operands[0] is not deviations:
         return None
     axes: Axes = total.attributes["axes"]
-    ones = defined_by(_summed(share.operands[1], axes) or predicate, "tensor.convert")
+    ones = defined_by(summed(share.operands[1], axes) or predicate, "tensor.convert")
     same = ones is not None and ones.operands[0] is predicate
-    return axes if same and _repeated_along(part, axes) is not None else None
+    return axes if same and repeated_along(part, axes) is not None else None
 
 
 def _are_deviations(x: Value, axes: Axes) -> bool:
@@ -53,7 +53,7 @@ def _are_deviations(x: Value, axes: Axes) -> bool:
         total = deviation.owner
         if total.name not in ("tensor.add", "tensor.sub"):
             continue
-        mean = _repeated_along(total.operands[1], axes)
+        mean = repeated_along(total.operands[1], axes)
         if mean is not None and total.name == "tensor.add":
             mean = mean.owner.operands[0] if mean.owner.name == "tensor.neg" else None
         if mean is not None and _is_mean(mean, total.operands[0], weight, axes):
@@ -63,23 +63,23 @@ def _are_deviations(x: Value, axes: Axes) -> bool:
 
 def _is_mean(mean: Value, x: Value, weight: Value, axes: Axes) -> bool:
     """Whether ``mean`` is the sum of x * (weight / sum(weight)) over ``axes``."""
-    product = _summed(mean, axes)
+    product = summed(mean, axes)
     if product is None or product.owner.name != "tensor.mul" or x not in product.owner.operands:
         return False
     share = product.owner.operands[1 - product.owner.operands.index(x)].owner
     if share.name != "tensor.div" or share.operands[0] is not weight:
         return False
-    total = _repeated_along(share.operands[1], axes)
-    return total is not None and _summed(total, axes) is weight
+    total = repeated_along(share.operands[1], axes)
+    return total is not None and summed(total, axes) is weight
 
 
-def _summed(x: Value, axes: Axes) -> Value | None:
+def summed(x: Value, axes: Axes) -> Value | None:
     """What ``x`` is the sum of over ``axes``."""
     total = defined_by(x, "tensor.reduce_sum")
     return total.operands[0] if total and total.attributes["axes"] == axes else None
 
 
-def _repeated_along(x: Value, axes: Axes) -> Value | None:
+def repeated_along(x: Value, axes: Axes) -> Value | None:
     """What ``x`` repeats along ``axes`` and no others, its axes in their order."""
     repeat = defined_by(x, "tensor.broadcast_in_dim")
     kept = tuple(axis for axis in range(x.type.rank) if axis not in axes)

@@ -33,7 +33,7 @@ class NumPyBackend:
         "expand-ad,inline{custom=true},drop-stop-gradient,dce,"
         "fixpoint(canonicalize,fold,cse,dce,strength-reduce,reassociate,merge-slices,"
         "tidy-loops,gather-factors,hoist-loops,sink-loops),"
-        "fixpoint(arrange-factors,fixpoint(canonicalize,fold,cse,dce))"
+        "reciprocals,fixpoint(arrange-factors,reuse-contractions,fixpoint(canonicalize,fold,cse,dce))"
     )
     lowering = LOWERING
 
