@@ -73,7 +73,7 @@ def exactly(number: Fraction, type: TensorType) -> float | None:
     if number.denominator > 2**1074 or abs(number) > Fraction(2) ** 1023:
         return None
     with np.errstate(all="ignore"):
-        rounded = float(np.asarray(float(number), type.dtype))
+        rounded = float(np.real(np.asarray(float(number), type.dtype)))
     return rounded if np.isfinite(rounded) and Fraction(rounded) == number else None
 
 

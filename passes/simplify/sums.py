@@ -15,7 +15,7 @@ import numpy as np
 
 from ...ir.builder import Builder
 from ...ir.graph import Operation, Value
-from ...ir.types import COMPLEX
+from ...ir.types import COMPLEX, FLOATING
 from ...ops.definition import full
 from .patterns import defined_by, exactly, factor, has_one_use, table
 from .repetition import repeated_axes, without_axes
@@ -73,10 +73,13 @@ def sum_common_factor(op: Operation, b: Builder) -> Value | None:
 
 @table.pattern("tensor.reduce_sum")
 def sum_repeated(op: Operation, b: Builder) -> Value | None:
-    """The sum of n equal numbers x is n * x: one rounding."""
+    """The sum of n equal numbers x is n * x: one rounding. Of complex numbers in derivatives alone: the product of an
+    infinite one with n + 0j is NaN."""
     x, axes = op.operands[0], op.attributes["axes"]
     repeat = defined_by(x, "tensor.broadcast_in_dim")
-    if repeat is None or not repeated_axes(repeat) >= set(axes) or op.result.type.dtype not in WIDE:
+    if repeat is None or not repeated_axes(repeat) >= set(axes):
+        return None
+    if not (rearrangeable(op) or op.result.type.dtype in WIDE & FLOATING):
         return None
     count = exactly(Fraction(x.type.size, max(op.result.type.size, 1)), op.result.type) if x.type.size else None
     if count is None:
