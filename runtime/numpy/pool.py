@@ -136,14 +136,13 @@ class Kernel:
             return
         job = _Job(self, chunks, arrays)
         shares = [_Share(job) for _ in range(helpers)]
-        for share in shares:
-            _helpers().put(share)
         try:
+            for share in shares:
+                _helpers().put(share)
             self.work(job, arrays)
         finally:
             job.stop()
-            for share in shares:
-                share.wait()
+            _wait(shares)
 
     def work(self, chunks: Iterable[tuple[int, int]], arrays: tuple[Any, ...]) -> None:
         """Run on these chunks, each a number and a first point."""
@@ -189,28 +188,43 @@ class _Share:
     def __init__(self, job: _Job) -> None:
         self._job: _Job | None = job
         self._taken = threading.Lock()
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
 
     def run(self) -> None:
         """As the helper: work on chunks until there are no more."""
         if self._taken.acquire(blocking=False):
             job = self._job
-            assert job is not None
             try:
-                one_blas_thread.hold()
-                job.kernel.work(job, job.arrays)
+                if job is not None:
+                    one_blas_thread.hold()
+                    job.kernel.work(job, job.arrays)
             except BaseException as error:
+                assert job is not None
                 job.stop()
-                self._error = error
+                self.error = error
             finally:
                 self._taken.release()
 
     def wait(self) -> None:
-        """As the caller: until the helper is done, which never begins from now on. Raises what stopped it."""
-        self._taken.acquire()
-        self._job = None  # while this is still in the queue, it keeps no array alive
-        if self._error is not None:
-            raise self._error
+        """As the caller: until the helper is done, which never begins from now on. It may be asked again."""
+        with self._taken:
+            self._job = None  # while this is still in the queue, it keeps no array alive
+
+
+def _wait(shares: list[_Share]) -> None:
+    """Wait for all helpers, whatever happens meanwhile: they write to memory that somebody else gets afterwards. Raises
+    what interrupted the waiting, or what stopped a helper."""
+    interrupted: BaseException | None = None
+    waiting = list(shares)
+    while waiting:
+        try:
+            waiting[-1].wait()
+            waiting.pop()
+        except KeyboardInterrupt as error:
+            interrupted = error
+    for found in (interrupted, *(share.error for share in shares)):
+        if found is not None:
+            raise found
 
 
 @functools.cache
