@@ -259,7 +259,8 @@ def jit(
     or the device chosen around the call, decide where it runs.
 
     With ``memory_budget``, in bytes, values are computed again rather than kept where the program would need more
-    than that beside its arguments. Raises `MemoryBudgetError`, when it compiles, where that is not enough.
+    than that beside its arguments and the blocks that its threads work on, each a part of a cache. Raises
+    `MemoryBudgetError`, when it compiles, where that is not enough.
     """
     if memory_budget is not None and (isinstance(memory_budget, bool) or operator.index(memory_budget) < 0):
         raise ValueError(f"memory_budget is {memory_budget!r}, and has to be a number of bytes")

@@ -1,7 +1,7 @@
 """Patterns of constant factors: they go where the arrays are small.
 
 They belong to `strength-reduce`, behind every derivative: before, a factor inside a product would keep that product
-from being recognised where it appears without it.
+from being recognised where it appears without it. Factors that bring large or small numbers into range stay.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from ...ir.builder import Builder
 from ...ir.graph import Operation, Value
 from ...ops.definition import full
-from .patterns import defined_by, factor, has_one_use
+from .patterns import defined_by, has_one_use, ordinary_factor
 from .strength import table
 from .sums import rearrangeable
 
@@ -22,7 +22,7 @@ _DEPTH: Final = 4
 def scale_small(op: Operation, b: Builder) -> Value | None:
     """(x * y) * c -> x * (y * c) in derivatives, where y is repeated, or an operand of a contraction, and at most half
     as large as the product. Chains of products, quotients and contractions are looked through."""
-    if not rearrangeable(op) or not op.result.type.size or not factor(op.operands[1]):
+    if not rearrangeable(op) or not op.result.type.size or not ordinary_factor(op.operands[1]):
         return None
     return _scaled_inside(op.operands[0], op.operands[1], b, _DEPTH)
 
@@ -76,7 +76,7 @@ def scale_after(op: Operation, b: Builder) -> Value | None:
         return None
     for position, x in enumerate(op.operands):
         product = defined_by(x, "tensor.mul")
-        if product is None or not factor(product.operands[1]) or product.graph is None:
+        if product is None or not ordinary_factor(product.operands[1]) or product.graph is None:
             continue
         users = [user for user, _ in product.graph.uses(x)]
         small = sum(user.results[0].type.size for user in users if user.name == "tensor.contract") * 2 <= x.type.size

@@ -17,7 +17,7 @@ from ...ir.builder import Builder
 from ...ir.graph import Operation, Value
 from ...ir.types import COMPLEX, FLOATING
 from ...ops.definition import full
-from .patterns import defined_by, exactly, factor, has_one_use, table
+from .patterns import defined_by, exactly, has_one_use, ordinary_factor, table
 from .repetition import repeated_axes, without_axes
 
 #: Element types of which sums and products may be arranged anew in derivatives.
@@ -44,12 +44,12 @@ def sum_negated(op: Operation, b: Builder) -> Value | None:
 
 @table.pattern("tensor.reduce_sum")
 def sum_multiple(op: Operation, b: Builder) -> Value | None:
-    """The sum of x * c is the sum of x, times c, in derivatives."""
+    """The sum of x * c is the sum of x, times c, in derivatives, unless c brings x into range."""
     x = op.operands[0]
     product = defined_by(x, "tensor.mul")
     if product is None or not rearrangeable(op) or not has_one_use(x) or op.result.type.size >= x.type.size:
         return None
-    number = factor(product.operands[1])
+    number = ordinary_factor(product.operands[1])
     if number is None:
         return None
     return b.mul(b.reduce_sum(product.operands[0], axes=op.attributes["axes"]), full(b, op.result.type, float(number)))
