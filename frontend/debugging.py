@@ -7,7 +7,6 @@ alone, so nothing costs anything when both are off.
 from __future__ import annotations
 
 import linecache
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -22,6 +21,7 @@ from ..ir.location import Location
 from ..ops.control import COND
 from ..ops.definition import Rules
 from ..runtime.compiler import compile_with
+from ..runtime.forks import new_lock
 from ..runtime.numpy import NUMPY
 from ..runtime.program import Program
 from ..runtime.reference import evaluate_operation
@@ -32,7 +32,7 @@ Array = np.ndarray[Any, Any]
 KINDS: Final[Mapping[str, Callable[[Any], Array]]] = {"NaN": np.isnan, "infinity": np.isinf}
 _SWITCHES: Final = {"NaN": "debug_nans", "infinity": "debug_infs"}
 
-_lock = threading.Lock()
+_lock = new_lock()
 _active: Counter[str] = Counter()
 
 

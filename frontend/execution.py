@@ -7,7 +7,7 @@ a number that is seen with a second value becomes an input, for good.
 from __future__ import annotations
 
 import gc
-import threading
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -18,6 +18,7 @@ from ..ir import Graph, Module, Operation, Value, module_fingerprint
 from ..runtime.backend import Backend
 from ..runtime.cache import Cache
 from ..runtime.compiler import compile_module, epoch
+from ..runtime.forks import new_lock
 from ..runtime.numpy import NUMPY
 from ..runtime.program import Program
 from .devices import backend_of
@@ -37,7 +38,7 @@ class Family:
 
     def __init__(self, trace: Trace, compile: Callable[[Module], Programs]) -> None:
         self._compile = compile
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._numbers = [_number_key(number) for number, _ in trace.numbers]
         self._state: State = (self._compile(trace.build_module()), frozenset(), ())
 
@@ -99,7 +100,7 @@ def entry_program(programs: Programs) -> Program:
 
 
 _pauses = 0
-_pause_lock = threading.Lock()
+_pause_lock = new_lock()
 _collecting = False
 
 
@@ -123,6 +124,18 @@ def collector_paused() -> Iterator[None]:
             _pauses -= 1
             if _pauses == 0 and _collecting:
                 gc.enable()
+
+
+def _resume() -> None:
+    """A forked child has none of the threads that made programs in its parent."""
+    global _pauses
+    if _pauses and _collecting:
+        gc.enable()
+    _pauses = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_resume)
 
 
 def input_arrays(trace: Trace, skip: Sequence[Value] = ()) -> list[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from types import FunctionType, MethodType
@@ -20,6 +19,7 @@ import numpy as np
 from ..ir.errors import TraceError
 from ..runtime.backend import Backend
 from ..runtime.compiler import epoch
+from ..runtime.forks import new_lock
 from . import trees
 from .devices import Device, DeviceArray, as_device, current_backend
 from .execution import entry_program, find_programs, input_arrays
@@ -77,7 +77,7 @@ class Compiled:
         #: The settings that the programs were made under; an object of its own before the first call.
         self._epoch: object = object()
         self._backend: Backend | None = None
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._cells: list[Any] = []
         self._names: list[tuple[dict[str, Any], str]] = []
         #: What the variables were at the last call, and their keys.
@@ -259,7 +259,8 @@ def jit(
     or the device chosen around the call, decide where it runs.
 
     With ``memory_budget``, in bytes, values are computed again rather than kept where the program would need more
-    than that beside its arguments. Raises `MemoryBudgetError`, when it compiles, where that is not enough.
+    than that beside its arguments and the blocks that its threads work on, each a part of a cache. Raises
+    `MemoryBudgetError`, when it compiles, where that is not enough.
     """
     if memory_budget is not None and (isinstance(memory_budget, bool) or operator.index(memory_budget) < 0):
         raise ValueError(f"memory_budget is {memory_budget!r}, and has to be a number of bytes")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from .forks import new_lock
 
 V = TypeVar("V")
 
@@ -18,8 +21,9 @@ class Cache(Generic[V]):
         self.hits = 0
         self.misses = 0
         self._entries: OrderedDict[Hashable, V] = OrderedDict()
-        self._making: dict[Hashable, threading.Event] = {}
-        self._lock = threading.Lock()
+        #: What is being made, by process: a forked child waits for none of its parent's threads.
+        self._making: dict[tuple[int, Hashable], threading.Event] = {}
+        self._lock = new_lock()
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
         """The value of ``key``; made by ``make`` on a miss, by one thread while others wait for it.
@@ -32,9 +36,10 @@ class Cache(Generic[V]):
                     self._entries.move_to_end(key)
                     self.hits += 1
                     return self._entries[key]
-                event = self._making.get(key)
+                making = os.getpid(), key
+                event = self._making.get(making)
                 if event is None:
-                    self._making[key] = threading.Event()
+                    self._making[making] = threading.Event()
                     self.misses += 1
                     break
             event.wait()
@@ -47,7 +52,7 @@ class Cache(Generic[V]):
             return value
         finally:
             with self._lock:
-                self._making.pop(key).set()
+                self._making.pop(making).set()
 
     def clear(self) -> None:
         """Forget every entry."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ...runtime.forks import new_lock
 from ..parameters import ParameterTuple
 from . import ops
 from .dtype import DType, float32
 from .tensor import Parameter, Tensor, numpy_dtype
 
 _random = np.random.default_rng()
-_random_lock = threading.Lock()
+_random_lock = new_lock()
 
 
 def set_seed(seed: int) -> None:

@@ -21,9 +21,9 @@ from .patterns import defined_by, exactly, factor, has_one_use, never_negative, 
 
 @table.pattern("tensor.add")
 def add_itself(op: Operation, b: Builder) -> Value | None:
-    """x + x -> x * 2, exactly."""
+    """x + x -> x * 2, exactly, but for complex numbers: the product of an infinite one with 2 + 0j is NaN."""
     x, y = op.operands
-    if x is y and x.type.dtype.kind != "b":
+    if x is y and x.type.dtype.kind not in "bc":
         return b.mul(x, full(b, x.type, 2))
     return None
 
@@ -127,7 +127,9 @@ def negate_constant(op: Operation, b: Builder) -> Value | None:
 def forget_sign(op: Operation, b: Builder) -> Value | None:
     """square(-x) -> square(x) and abs(-x) -> abs(x), exactly."""
     negated = defined_by(op.operands[0], "tensor.neg")
-    return b.build(op.name, negated.operands[0]).result if negated else None
+    if negated is None or (op.name == "tensor.abs" and op.result.type.dtype.kind == "u"):
+        return None  # the magnitude of an unsigned number is that number
+    return b.build(op.name, negated.operands[0]).result
 
 
 # --- products --------------------------------------------------------------------------------------

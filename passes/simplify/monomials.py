@@ -6,12 +6,11 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final, NamedTuple
 
 from ...ir.graph import Graph, Operation, Value
 from ...ir.types import FLOATING
-from .patterns import factor
+from .patterns import ordinary_factor
 from .sums import rearrangeable
 
 #: More large factors than this are not multiplied in another order: the work would grow with their square.
@@ -118,8 +117,8 @@ class Monomials:
         found = self.of.get(value)
         if found is not None:
             return found
-        number = factor(value)
-        if number and _ordinary(number):
+        number = ordinary_factor(value)
+        if number:
             return Monomial(Scale(float(number)), ())
         op = value.owner
         if op.name == "tensor.broadcast_in_dim" and op.operands[0].type.size * 2 <= value.type.size:
@@ -132,8 +131,8 @@ class Monomials:
     def _rows(self, value: Value, dims: tuple[int, ...], depth: int = 3) -> Scale:
         """A small value as a product of those that it was made from."""
         op = value.owner
-        number = factor(value)
-        if number and _ordinary(number):
+        number = ordinary_factor(value)
+        if number:
             return Scale(float(number))
         if depth and op.name in _PRODUCTS and rearrangeable(op):
             operands = op.operands * 2 if op.name == "tensor.square" else op.operands
@@ -147,11 +146,6 @@ class Monomials:
 
 
 _PRODUCTS: Final = frozenset(("tensor.mul", "tensor.neg", "tensor.square"))
-
-
-def _ordinary(number: Fraction) -> bool:
-    """Whether products of a few such numbers are far from the ends of every wide element type."""
-    return Fraction(1, 2**24) <= abs(number) <= 2**24
 
 
 def ordinary_product(number: float) -> bool:

@@ -56,6 +56,18 @@ def _fraction(number: float) -> Fraction:
     return Fraction(number)
 
 
+def ordinary(number: Fraction) -> bool:
+    """Whether products of a few such numbers are far from the ends of every wide element type, so that one may be
+    multiplied elsewhere than with what makes up for it."""
+    return Fraction(1, 2**24) <= abs(number) <= 2**24
+
+
+def ordinary_factor(value: Value) -> Fraction | None:
+    """The ordinary number that a floating-point constant repeats; None for anything else."""
+    number = factor(value)
+    return number if number is not None and ordinary(number) else None
+
+
 _ONE: Final = Fraction(1)
 
 
@@ -73,7 +85,7 @@ def exactly(number: Fraction, type: TensorType) -> float | None:
     if number.denominator > 2**1074 or abs(number) > Fraction(2) ** 1023:
         return None
     with np.errstate(all="ignore"):
-        rounded = float(np.asarray(float(number), type.dtype))
+        rounded = float(np.real(np.asarray(float(number), type.dtype)))
     return rounded if np.isfinite(rounded) and Fraction(rounded) == number else None
 
 

@@ -73,6 +73,7 @@ class _Chain:
             self._add_contraction(root, self.out, most)
         else:
             self._add_sum(root)
+        self._narrow()
 
     def _axis(self, size: int) -> int:
         self.sizes.append(size)
@@ -86,10 +87,18 @@ class _Chain:
                 return self._add_contraction(op, axes, most)
             if _is_scaled(op):
                 return self._add_product(op, axes, most)
-        if _repeats(value):
-            value, axes = op.operands[0], tuple(axes[dim] for dim in op.attributes["dims"])
         self.factors.append((value, axes))
         return 1
+
+    def _narrow(self) -> None:
+        """Take what is repeated without the axes that another factor has as well. One factor has to keep each axis: the
+        result has it, or a sum counts its elements."""
+        for index, (value, axes) in enumerate(self.factors):
+            if _repeats(value):
+                own = tuple(axes[dim] for dim in value.owner.attributes["dims"])
+                others = {axis for _, theirs in (*self.factors[:index], *self.factors[index + 1 :]) for axis in theirs}
+                if others.issuperset(set(axes).difference(own)):
+                    self.factors[index] = value.owner.operands[0], own
 
     def _add_contraction(self, op: Operation, out: tuple[int, ...], most: int) -> int:
         labels = parse_spec(op.attributes["spec"])

@@ -1,7 +1,7 @@
 """Patterns of constant factors: they go where arrays are small.
 
 They belong to `strength-reduce`, behind every derivative: before, a factor inside a product would keep that product
-from being recognised where it appears without it.
+from being recognised where it appears without it. Factors that bring large or small numbers into range stay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from ...ir.builder import Builder
 from ...ir.graph import Operation, Value
 from ...ops.definition import full
-from .patterns import defined_by, factor, has_one_use
+from .patterns import defined_by, has_one_use, ordinary_factor
 from .strength import table
 from .sums import WIDE, rearrangeable
 
@@ -27,7 +27,7 @@ def scale_small(op: Operation, b: Builder) -> Value | None:
     In derivatives c is any number, elsewhere a power of two below 1: that changes no bit of the result, unless y is
     so small that y * c is below the smallest normal number, or x * y overflows where x * y * c does not.
     """
-    number = factor(op.operands[1])
+    number = ordinary_factor(op.operands[1])
     if not number or not op.result.type.size or not (rearrangeable(op) or _is_exact(number, op)):
         return None
     return _scaled_inside(op.operands[0], op.operands[1], b, _DEPTH)
@@ -87,7 +87,7 @@ def scale_after(op: Operation, b: Builder) -> Value | None:
         return None
     for position, x in enumerate(op.operands):
         product = defined_by(x, "tensor.mul")
-        if product is None or not factor(product.operands[1]) or product.graph is None:
+        if product is None or not ordinary_factor(product.operands[1]) or product.graph is None:
             continue
         users = [user for user, _ in product.graph.uses(x)]
         small = sum(user.results[0].type.size for user in users if user.name == "tensor.contract") * 2 <= x.type.size

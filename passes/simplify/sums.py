@@ -15,9 +15,9 @@ import numpy as np
 
 from ...ir.builder import Builder
 from ...ir.graph import Operation, Value
-from ...ir.types import COMPLEX
+from ...ir.types import COMPLEX, FLOATING
 from ...ops.definition import full
-from .patterns import defined_by, exactly, factor, has_one_use, table
+from .patterns import defined_by, exactly, has_one_use, ordinary_factor, table
 from .repetition import repeated_axes, without_axes
 
 #: Element types of which sums and products may be arranged anew in derivatives.
@@ -44,12 +44,12 @@ def sum_negated(op: Operation, b: Builder) -> Value | None:
 
 @table.pattern("tensor.reduce_sum")
 def sum_multiple(op: Operation, b: Builder) -> Value | None:
-    """The sum of x * c is the sum of x, times c, in derivatives."""
+    """The sum of x * c is the sum of x, times c, in derivatives, unless c brings x into range."""
     x = op.operands[0]
     product = defined_by(x, "tensor.mul")
     if product is None or not rearrangeable(op) or not has_one_use(x) or op.result.type.size >= x.type.size:
         return None
-    number = factor(product.operands[1])
+    number = ordinary_factor(product.operands[1])
     if number is None:
         return None
     return b.mul(b.reduce_sum(product.operands[0], axes=op.attributes["axes"]), full(b, op.result.type, float(number)))
@@ -73,10 +73,13 @@ def sum_common_factor(op: Operation, b: Builder) -> Value | None:
 
 @table.pattern("tensor.reduce_sum")
 def sum_repeated(op: Operation, b: Builder) -> Value | None:
-    """The sum of n equal numbers x is n * x: one rounding."""
+    """The sum of n equal numbers x is n * x: one rounding. Of complex numbers in derivatives alone: the product of an
+    infinite one with n + 0j is NaN."""
     x, axes = op.operands[0], op.attributes["axes"]
     repeat = defined_by(x, "tensor.broadcast_in_dim")
-    if repeat is None or not repeated_axes(repeat) >= set(axes) or op.result.type.dtype not in WIDE:
+    if repeat is None or not repeated_axes(repeat) >= set(axes):
+        return None
+    if not (rearrangeable(op) or op.result.type.dtype in WIDE & FLOATING):
         return None
     count = exactly(Fraction(x.type.size, max(op.result.type.size, 1)), op.result.type) if x.type.size else None
     if count is None:

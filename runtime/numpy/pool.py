@@ -166,16 +166,14 @@ class Kernel:
 
     def _share_out(self, job: _Job) -> None:
         shares = [_Share(job) for _ in range(min(threads(), job.chunks) - 1)]
-        for share in shares:
-            _helpers().put(share)
+        complete = False
         try:
-            self.work(job)
-        except BaseException:
-            job.stop()
-            raise
-        finally:
             for share in shares:
-                share.wait()
+                _helpers().put(share)
+            self.work(job)
+            complete = True
+        finally:
+            _wait(job, shares, complete)
 
     def work(self, job: _Job) -> None:
         """Run on the chunks that a job hands out."""
@@ -301,28 +299,46 @@ class _Share:
     def __init__(self, job: _Job) -> None:
         self._job: _Job | None = job
         self._taken = threading.Lock()
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
 
     def run(self) -> None:
         """As the helper: work on chunks until there are no more."""
         if self._taken.acquire(blocking=False):
             job = self._job
-            assert job is not None
             try:
-                one_blas_thread.hold()
-                job.kernel.work(job)
+                if job is not None:
+                    one_blas_thread.hold()
+                    job.kernel.work(job)
             except BaseException as error:
+                assert job is not None
                 job.stop()
-                self._error = error
+                self.error = error
             finally:
                 self._taken.release()
 
     def wait(self) -> None:
-        """As the caller: until the helper is done, which never begins from now on. Raises what stopped it."""
-        self._taken.acquire()
-        self._job = None  # while this is still in the queue, it keeps no array alive
-        if self._error is not None:
-            raise self._error
+        """As the caller: until the helper is done, which never begins from now on. It may be asked again."""
+        with self._taken:
+            self._job = None  # while this is still in the queue, it keeps no array alive
+
+
+def _wait(job: _Job, shares: list[_Share], complete: bool) -> None:
+    """Wait for all helpers, whatever happens meanwhile: they write to memory that somebody else gets afterwards. They
+    stop early where the caller has no use for the rest. Raises what interrupted the waiting, or what stopped a helper.
+    """
+    interrupted: BaseException | None = None
+    waiting = list(shares)
+    while waiting:
+        try:
+            if interrupted is not None or not complete:
+                job.stop()
+            waiting[-1].wait()
+            waiting.pop()
+        except KeyboardInterrupt as error:
+            interrupted = error
+    for found in (interrupted, *(share.error for share in shares)):
+        if found is not None:
+            raise found
 
 
 @functools.cache

@@ -80,3 +80,21 @@ def test_a_cube_and_its_derivatives_share_the_square() -> None:
     value, gradient = mx.jit(mx.value_and_grad(lambda x: np.sum(x**3)))(np.array([2.0, -3.0]))
     assert value == -19.0
     np.testing.assert_array_equal(gradient, [12.0, 27.0])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda v, z: np.sum((v * z) * 1e-37),
+        lambda v, z: np.sum(np.sin((z @ v) * 1e-37)),
+        lambda v, z: np.sum(np.sin((z @ np.outer(v, v)) * 1e-38)),
+    ],
+    ids=["sum", "vector", "matrix"],
+)
+def test_factors_that_bring_numbers_into_range_stay(function: Any) -> None:
+    """Sums of z overflow, sums of z times the factor do not."""
+    random = np.random.default_rng(0)
+    z, v = random.random((1000, 50)) * 1e37, random.random(50)
+    found = mx.jit(mx.grad(function))(v.astype(np.float32), z.astype(np.float32))
+    wanted = mx.grad(function)(v, z)
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())

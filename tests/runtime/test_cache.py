@@ -1,5 +1,8 @@
 """The bounded cache that makes each entry once."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,3 +67,31 @@ def test_clear_forgets():
     cache.clear()
     assert len(cache) == 0
     assert cache.get("key", lambda: 2) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_waits_for_none_of_its_parents_threads():
+    """Not for an entry that one of them makes, not for a lock, and the garbage collector runs again."""
+    program = """
+import gc, os, sys, threading, time, warnings
+from mixad.frontend.execution import collector_paused
+from mixad.runtime.cache import Cache
+warnings.simplefilter("ignore")
+cache, inside = Cache(4), threading.Event()
+
+def make():
+    with collector_paused():
+        inside.set()
+        time.sleep(60)
+
+threading.Thread(target=lambda: cache.get("a", make), daemon=True).start()
+inside.wait()
+holder = threading.Thread(target=cache._lock.acquire)
+holder.start()
+holder.join()
+child = os.fork()
+if child == 0:
+    os._exit(cache.get("a", lambda: 7) if gc.isenabled() else 1)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 7

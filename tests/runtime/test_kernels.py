@@ -3,6 +3,7 @@
 import functools
 import operator
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -81,6 +82,30 @@ def test_an_error_in_any_chunk_is_raised_once_and_the_rest_is_left():
         with pytest.raises(MemoryError, match="chunk 1"):
             kernel()
         assert len(ran) == len(set(ran)) <= 16
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_a_call_that_fails_leaves_no_helper_at_work(error):
+    """Else the next call, which gets the same memory, would find another one writing to it."""
+    caller, at_work, all_started = threading.current_thread(), set(), threading.Barrier(3)
+    failures = iter([MemoryError()] if error is MemoryError else [])
+
+    def work(number, start, stop, scratch):
+        all_started.wait(10)
+        if threading.current_thread() is caller:
+            if error is KeyboardInterrupt:  # a moment later, while the caller waits for its helpers
+                threading.Timer(0.1, signal.pthread_kill, [caller.ident, signal.SIGINT]).start()
+            return
+        if failure := next(failures, None):
+            raise failure
+        at_work.add(number)
+        time.sleep(0.4)
+        at_work.remove(number)
+
+    with pytest.raises(error):
+        Kernel(work, None, 3, 1, 1, 0)()
+    assert not at_work
 
 
 @pytest.mark.usefixtures("three_threads")
