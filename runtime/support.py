@@ -88,7 +88,7 @@ class SupportTable(Mapping[str, Support]):
         if row is None:
             raise UnsupportedOperationError(
                 f"the {self.backend} backend has no lowering for '{op.name}', at {op.location}; "
-                f"`python -m mixad ops` prints what it runs{self._remedy}"
+                f"`python -m mixad ops --backend {self.backend}` prints what it runs{self._remedy}"
             )
         for dtype in data_types(op):
             if dtype not in row.dtypes:

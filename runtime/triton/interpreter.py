@@ -38,14 +38,18 @@ class InterpreterDriver:
         )
         atexit.register(self.close)
 
-    def close(self) -> None:
-        """End the process."""
+    def close(self, patience: float = 10) -> None:
+        """End the process, by force where that takes more than so many seconds."""
         process = self._process
         for stream in (process.stdin, process.stdout):
             if stream is not None and not stream.closed:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
-        process.wait(10)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:  # it is still starting, or computes what nobody waits for any more
+            process.kill()
+            process.wait()
 
     def _send(self, method: str, arguments: tuple[Any, ...], awaited: bool) -> None:
         stream = self._process.stdin
@@ -54,11 +58,14 @@ class InterpreterDriver:
             wire.send(stream, (method, arguments, awaited), flush=awaited)
         except (BrokenPipeError, ValueError):
             raise self._gone() from None
+        except BaseException:
+            self._process.kill()  # what was sent is half a message
+            raise
 
     def _gone(self) -> DeviceError:
         return DeviceError(
-            f"the process of {self.name} ended with status {self._process.poll()}: a kernel read or wrote beyond its "
-            "memory, or Triton failed to start (its own message stands above)"
+            f"the process of {self.name} ended with status {self._process.wait()}: a kernel read or wrote beyond its "
+            "memory, Triton failed to start (its message stands above), or a call was interrupted: start Python again"
         )
 
     def _tell(self, method: str, *arguments: Any) -> None:
@@ -77,6 +84,9 @@ class InterpreterDriver:
                 failed, result = wire.receive(stream)
             except EOFError:
                 raise self._gone() from None
+            except BaseException:
+                self._process.kill()  # its answer would be taken for the next one
+                raise
         if failed is not None:
             raise DeviceError(f"a kernel failed in {self.name}: {failed}")
         return result

@@ -252,7 +252,7 @@ def combine(
     """The kernel that makes the results of reductions, of which ``parts`` hold those for each split, and what follows
     on the same rows."""
     kept = tuple(size for axis, size in enumerate(cluster.shape) if axis not in (cluster.axes or ()))
-    own = Cluster(cluster.index, (*kept, splits), (len(kept),))
+    own = Cluster(cluster.index, (*kept, splits), (len(kept),), inputs=cluster.inputs)
     own.operations = [op for op in cluster.operations if op in parts or op.result.type.size == math.prod(kept)]
     own.members = {op.result: own.row_point(op.result.type.shape) for op in own.operations}
     rows = Rows(clusters, own, checks, stores)

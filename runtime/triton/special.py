@@ -28,13 +28,14 @@ MOST_SORTED: Final = 2**31
 
 
 class Flat(Body):
-    """A kernel over the elements of an array, in C order."""
+    """A kernel over the elements of an array, in C order. ``reach`` is the size of the largest array that it reads, or
+    writes, at places of its own reckoning."""
 
-    def __init__(self, clusters: Clusters, checks: Checks, size: int) -> None:
+    def __init__(self, clusters: Clusters, checks: Checks, size: int, reach: int = 0) -> None:
         super().__init__(clusters, Cluster(-1, (size,)), checks)
         self.size = size
         self.block = min(BLOCK, power_of_two(size))
-        wide = ".to(tl.int64)" if size > INT32_ELEMENTS else ""
+        wide = ".to(tl.int64)" if max(size, reach) > INT32_ELEMENTS else ""
         self.line(f"xindex = tl.program_id(0){wide} * {self.block} + tl.arange(0, {self.block})")
         if size % self.block:
             self.masks["x"] = "xmask"
@@ -87,7 +88,7 @@ def _exchange(clusters: Clusters, checks: Checks, keys: Slot, shape: Sequence[in
     """The kernel of one round of exchanges: pairs ``distance`` apart, in runs of ``run``."""
     size, inner = shape[axis], math.prod(shape[axis + 1 :])
     rows, padded = math.prod(shape) // size, power_of_two(size)
-    body = Flat(clusters, checks, rows * padded // 2)
+    body = Flat(clusters, checks, rows * padded // 2, rows * padded)
     line = body.line
     line(f"row = xindex // {padded // 2}")
     line(f"pair = xindex % {padded // 2}")
@@ -146,7 +147,7 @@ def argsort(clusters: Clusters, checks: Checks, op: Operation) -> list[Launch]:
     size, inner = shape[axis], math.prod(shape[axis + 1 :])
     padded = power_of_two(size)
     order, launches = order_of(clusters, checks, op, x, shape, axis)
-    body = Flat(clusters, checks, x.type.size)
+    body = Flat(clusters, checks, x.type.size, order.size)
     body.line(f"place = (xindex // {inner}) % {size}")
     body.line(f"row = (xindex // {size * inner}) * {inner} + xindex % {inner}")
     text = f"tl.load({body.pointer(order)} + row * {padded} + place{body.mask(X)}{', other=0' if body.masks else ''})"
@@ -191,7 +192,7 @@ def scatter(clusters: Clusters, checks: Checks, op: Operation) -> list[Launch]:
         return [body.done("copied")]
     positions, made = _positions(clusters, checks, op)
     order, sorting = order_of(clusters, checks, op, positions, (count,), 0)
-    body = Flat(clusters, checks, x.type.size)
+    body = Flat(clusters, checks, x.type.size, 2 * count)  # which sums of two places in the order reach
     _search(body, x, axes, positions, order, count)
     kept = [axis for axis in range(x.type.rank) if axis not in axes]
     width = math.prod(x.type.shape[axis] for axis in kept)

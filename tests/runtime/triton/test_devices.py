@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 import threading
@@ -223,6 +224,28 @@ def test_a_process_that_dies_is_an_error():
     with pytest.raises(DeviceError, match=r"the process of Triton's interpreter ended with status -9"):
         driver.alloc(3)
     driver.close()
+
+
+def test_an_answer_that_nobody_waited_for_is_not_the_next_one(monkeypatch):
+    def interrupted(stream):
+        raise KeyboardInterrupt
+
+    driver = InterpreterDriver()
+    with monkeypatch.context() as patch:
+        patch.setattr("mixad.runtime.triton.wire.receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            driver.alloc(3)
+    with pytest.raises(DeviceError, match=r"ended with status -9: .* or a call was interrupted"):
+        driver.read(0, np.empty(0))
+    driver.close()
+
+
+def test_a_process_that_does_not_end_is_ended():
+    driver = InterpreterDriver()
+    driver.synchronize()  # it has started
+    os.kill(driver._process.pid, signal.SIGSTOP)
+    driver.close(patience=0.1)
+    assert driver._process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.usefixtures("without_gpu")

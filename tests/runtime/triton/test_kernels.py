@@ -64,6 +64,11 @@ def _constant(shape, number, dtype):
     return Dense(np.asarray(number, dtype), TensorType(shape, dtype))
 
 
+def test_float64_becomes_float16_in_one_rounding():
+    halfway = np.array([1 + 2**-11 + 2**-40, 1 + 3 * 2**-11 - 2**-40, 65519.999999, 2**-25 + 2**-60, -65520.0])
+    check(lambda b, x: b.convert(x, dtype=np.dtype(np.float16)), halfway, ulps=0)
+
+
 # --- fusion --------------------------------------------------------------------------------------
 
 
@@ -349,6 +354,32 @@ def test_large_arrays_are_indexed_with_64_bits():
 
     assert source((1 << 16, 1 << 16)).count("tl.program_id(0).to(tl.int64)") == 2
     assert "int64" not in source((1 << 12, 1 << 12))
+
+
+def _wide_kernels(build, *types):
+    """How many kernels of a program of arrays there is no room for index with 64 bits, and how many there are."""
+    graph = Graph("f")
+    graph.set_outputs([build(Builder(graph), *[graph.add_input(type) for type in types])])
+    module = Module()
+    module.add(graph)
+    sources = [kernel.source for kernel in compile_module(module, TRITON)["f"].run.plan.kernels()]
+    return sum("tl.program_id(0).to(tl.int64)" in source for source in set(sources)), len(set(sources))
+
+
+def test_places_beyond_the_arrays_are_indexed_with_64_bits():
+    """Rows are padded for sorting, a search adds two places, and rows of a large array are read beside partial sums."""
+    x, few = TensorType((3, 2**29 + 1), np.int8), TensorType((10,), np.int8)
+    assert _wide_kernels(lambda b, x: b.sort(x, axis=1), x) == (3, 3)
+    many = TensorType((2**30 + 1,), np.int8)
+    index = TensorType((2**30 + 1,), np.int64)
+    wide, _ = _wide_kernels(lambda b, x, y, at: b.scatter_add(x, y, at, axes=(0,)), few, many, index)
+    assert wide == 3  # all but the one that makes places of indices
+
+    def column(b, x):
+        first = b.reshape(b.slice(x, starts=(0, 0), sizes=(250, 1), steps=(1, 1)), shape=(250,))
+        return b.add(b.reduce_sum(x, axes=(1,)), first)
+
+    assert _wide_kernels(column, TensorType((250, 10**7), np.float32)) == (2, 2)
 
 
 @pytest.mark.parametrize("name", ["sort", "argsort"])
