@@ -91,7 +91,7 @@ def test_a_call_that_fails_leaves_no_helper_at_work(error):
     caller, at_work, all_started = threading.current_thread(), set(), threading.Barrier(3)
     failures = iter([MemoryError()] if error is MemoryError else [])
 
-    def work(number, start, stop, scratch):
+    def work(start, stop, scratch):
         all_started.wait(10)
         if threading.current_thread() is caller:
             if error is KeyboardInterrupt:  # a moment later, while the caller waits for its helpers
@@ -99,9 +99,9 @@ def test_a_call_that_fails_leaves_no_helper_at_work(error):
             return
         if failure := next(failures, None):
             raise failure
-        at_work.add(number)
+        at_work.add(start)
         time.sleep(0.4)
-        at_work.remove(number)
+        at_work.remove(start)
 
     with pytest.raises(error):
         Kernel(work, None, 3, 1, 1, 0)()
