@@ -93,7 +93,7 @@ class ReuseContractions(Pass):
 def _reuse(op: Operation, graph: Graph, places: dict[Operation, int]) -> bool:
     for operands, labels, cost in _sums_of_products(op, graph):
         for known in _known(op, operands, labels, graph):
-            if places.get(known.product, len(places)) < places[op] and 2 * known.cost <= cost:
+            if places.get(known.product, len(places)) < places[op] and 0 < 2 * known.cost <= cost:
                 b = Builder(graph, op, op.location)
                 graph.replace(op, (b.contract(known.rest, known.product.result, spec=known.spec),))
                 return True

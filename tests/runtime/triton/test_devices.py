@@ -298,7 +298,7 @@ def test_kernels_at_the_sizes_of_a_gpu_compile():
     done = _benchmarks(["-m", "benchmarks.gpu", "--compile", "attention"])
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
-        r"Layers of larger models: attention, 32 x 2,048 x 64, float32: \d+ kernels for sm_90, at most 16,384 bytes of "
+        r"Layers of larger models: attention, 32 x 2,048 x 64, float32: \d+ kernels for sm_90, at most 24,576 bytes of "
         r"shared memory; \d\.\d\d GB beside the arguments\n",
         done.stdout,
     )
