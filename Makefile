@@ -51,7 +51,7 @@ format: $(VENV)/.installed-test  ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(BENCH_READY)  ## measure, beside the peers, and write docs/performance.md's tables and plots (15 minutes)
+bench: $(BENCH_READY)  ## measure, beside the peers, and write docs/performance.md's tables and plots (15 to 25 minutes)
 	@mkdir -p build
 	$(BENCH_PYTHON) -m pytest tests/proof/test_random_programs_in_jax.py
 	@status=0; \
