@@ -103,8 +103,12 @@ def test_a_call_that_fails_leaves_no_helper_at_work(error):
         time.sleep(0.4)
         at_work.remove(start)
 
-    with pytest.raises(error):
-        Kernel(work, None, 3, 1, 1, 0)()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(error):
+            Kernel(work, None, 3, 1, 1, 0)()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not at_work
 
 
