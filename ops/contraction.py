@@ -60,12 +60,13 @@ def parse_spec(spec: str) -> Labels:
 
 def multiply_adds(op: Operation) -> int:
     """The points of a contraction's iteration space; 0 for any other operation."""
-    if op.name not in PRODUCTS:
-        return 0
-    labels = parse_spec(op.attributes["spec"])
-    sizes: dict[str, int] = {}
-    for names, value in zip((labels.x, labels.y), op.operands, strict=True):
-        sizes.update(zip(names, value.type.shape, strict=True))
+    return points(op.attributes["spec"], *op.operands) if op.name in PRODUCTS else 0
+
+
+def points(spec: str, x: Value, y: Value) -> int:
+    """The points of the iteration space of a contraction of two values."""
+    labels = parse_spec(spec)
+    sizes = dict(zip(labels.x + labels.y, x.type.shape + y.type.shape, strict=True))
     return math.prod(sizes.values())
 
 

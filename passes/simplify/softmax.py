@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from ...ir.builder import Builder
 from ...ir.graph import Graph, Operation, Value
 from ...ir.module import Module
 from ...ir.rewriting import PatternTable
-from ...ops.contraction import Labels, multiply_adds, parse_spec
+from ...ops.contraction import Labels, multiply_adds, parse_spec, points
 from ..manager import Pass, PassLog, register_pass
 from ..scope import functions
 from .deviations import repeated_along
@@ -137,7 +136,7 @@ def _known(op: Operation, operands: Sequence[Value], labels: Labels, graph: Grap
                 found = _matched(user, position, (parts[1 - at], names[side]), axes + labels.out)
                 if found is not None:
                     spec = f"{axes},{found}->{labels.out}"
-                    yield _Known(rest, user, spec, _cost(spec, rest, user.result))
+                    yield _Known(rest, user, spec, points(spec, rest, user.result))
 
 
 def _names(inner: Operation, out: str, taken: str) -> tuple[str, str]:
@@ -162,9 +161,3 @@ def _matched(user: Operation, position: int, own: tuple[str, str], needed: str) 
         return None  # what is one axis here are two there
     found = "".join(names[letter] for letter in labels.out)
     return found if set(names.values()).difference(found).isdisjoint(needed) else None
-
-
-def _cost(spec: str, x: Value, y: Value) -> int:
-    labels = parse_spec(spec)
-    sizes = dict(zip(labels.x + labels.y, x.type.shape + y.type.shape, strict=True))
-    return math.prod(sizes.values())
